@@ -1,0 +1,6 @@
+//! Bytes in, batches out, batches in, published files out.
+//!
+//! This crate knows stores, the node's cache, file formats and how an output is published. It
+//! knows nothing of Kubernetes and nothing of WebAssembly.
+pub mod batch;
+pub mod outputs;
