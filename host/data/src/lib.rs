@@ -3,4 +3,7 @@
 //! This crate knows stores, the node's cache, file formats and how an output is published. It
 //! knows nothing of Kubernetes and nothing of WebAssembly.
 pub mod batch;
+pub mod list;
+pub mod mount;
 pub mod outputs;
+pub mod secret;
