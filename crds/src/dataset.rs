@@ -131,7 +131,11 @@ impl Resource for Dataset {
     printcolumn(name = "Ufs Total Size", type_ = "string", json_path = ".status.ufsTotal"),
     printcolumn(name = "Cached", type_ = "string", json_path = ".status.cacheStates.cached"),
     printcolumn(name = "Cache Capacity", type_ = "string", json_path = ".status.cacheStates.cacheCapacity"),
-    printcolumn(name = "Cached Percentage", type_ = "string", json_path = ".status.cacheStates.cachedPercentage"),
+    printcolumn(
+        name = "Cached Percentage",
+        type_ = "string",
+        json_path = ".status.cacheStates.cachedPercentage"
+    ),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Total Files", type_ = "string", json_path = ".status.fileNum", priority = 11),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
@@ -328,7 +332,9 @@ fn crd(group: DatasetGroup) -> CustomResourceDefinition {
 fn add_root_profile(root: &mut JSONSchemaProps) {
     let profile = JSONSchemaProps {
         type_: Some("string".to_owned()),
-        description: Some("The same as spec.runtimeProfile: the profile of the cache in front of the data.".to_owned()),
+        description: Some(
+            "The same as spec.runtimeProfile: the profile of the cache in front of the data.".to_owned(),
+        ),
         min_length: Some(1),
         max_length: Some(253),
         ..JSONSchemaProps::default()

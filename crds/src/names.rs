@@ -49,9 +49,11 @@ pub fn made_name(owner: &str, owner_uid: &str, stage: &str, parts: &[&str]) -> S
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
-    let hash = base32::encode(base32::Alphabet::Rfc4648Lower { padding: false }, hasher.finalize().as_bytes());
+    let hash =
+        base32::encode(base32::Alphabet::Rfc4648Lower { padding: false }, hasher.finalize().as_bytes());
     let hash: String = hash.chars().take(HASH_LENGTH).collect();
-    let room = OWNER_LENGTH.min(NAME_LENGTH - HASH_LENGTH - 2 - stage.len().min(NAME_LENGTH - HASH_LENGTH - 3));
+    let room =
+        OWNER_LENGTH.min(NAME_LENGTH - HASH_LENGTH - 2 - stage.len().min(NAME_LENGTH - HASH_LENGTH - 3));
     let owner: String = owner.chars().take(room).collect();
     let owner = owner.trim_end_matches(['-', '.']);
     format!("{owner}-{stage}-{hash}")

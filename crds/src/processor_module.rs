@@ -1,7 +1,7 @@
 //! ProcessorModule: an uploaded Wasm module, by digest.
 
-use kube::{CustomResource, KubeSchema};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::common::Share;
@@ -21,7 +21,11 @@ use crate::raw::RawObject;
     derive = "PartialEq",
     doc = "An uploaded Wasm module, by digest.",
     printcolumn(name = "Version", type_ = "string", json_path = ".status.descriptor.version"),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type=='Ready')].status"
+    ),
     printcolumn(name = "Digest", type_ = "string", json_path = ".status.digest", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]

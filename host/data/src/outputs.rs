@@ -36,7 +36,12 @@ pub trait Outputs: Send {
     ///
     /// # Errors
     /// See [`OutputError`].
-    fn with_columns(&mut self, output: OutputId, source: &Batch, columns: Vec<(String, ArrayRef)>) -> Result<(), OutputError>;
+    fn with_columns(
+        &mut self,
+        output: OutputId,
+        source: &Batch,
+        columns: Vec<(String, ArrayRef)>,
+    ) -> Result<(), OutputError>;
     /// A splitter's answer: for row `i` of `source`, `targets[assignment[i]]`; [`DROP`] drops the row,
     /// [`BAD`] was already counted by the engine and is dropped as well.
     ///
