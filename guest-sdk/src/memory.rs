@@ -158,11 +158,12 @@ impl Context {
     pub(crate) fn open_output(&self, name: &str, schema: Option<&Schema>) -> Result<Output> {
         let planned = self.planned.get(name);
         let schema = match (planned, schema) {
-            (None, None) => return Err(Error::input(format!("the plan has no output `{name}`"))),
-            (Some(planned), Some(_)) if !planned.fields.is_empty() => {
-                return Err(Error::internal(format!("the plan gave output `{name}` a schema already")));
+            (None, _) => return Err(Error::input(format!("the plan has no output `{name}`"))),
+            (Some(planned), Some(schema)) if !planned.fields.is_empty() && planned != schema => {
+                return Err(Error::internal(format!("output `{name}` was planned with other columns")));
             }
-            (_, Some(schema)) | (Some(schema), None) => schema.clone(),
+            (Some(planned), None) => planned.clone(),
+            (Some(_), Some(schema)) => schema.clone(),
         };
         let written = Written { schema, batches: Vec::new() };
         self.record.borrow_mut().outputs.entry(name.to_owned()).or_insert(written);
