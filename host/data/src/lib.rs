@@ -3,11 +3,14 @@
 //! This crate knows stores, the node's cache, file formats and how an output is published. It
 //! knows nothing of Kubernetes and nothing of WebAssembly.
 pub mod batch;
+pub mod canonical;
 pub mod csv;
 pub mod format;
 pub mod input;
 pub mod list;
+pub mod manifest;
 pub mod mount;
 pub mod outputs;
+pub mod publish;
 pub mod secret;
 pub mod write;

@@ -14,8 +14,6 @@ use super::{Dialect, Encoding};
 /// A column that is wanted: which field it is, what it holds, and which cuts border it.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
-    /// Number of the field in a record.
-    pub(crate) field: u32,
     pub(crate) name: String,
     pub(crate) data_type: DataType,
     /// Place among the cuts of the delimiter before it; none for the first field.
@@ -45,7 +43,6 @@ pub(crate) fn plan(fields: &[(u32, String, DataType)], width: u32) -> (Vec<Wante
     let wanted = fields
         .iter()
         .map(|(field, name, data_type)| Wanted {
-            field: *field,
             name: name.clone(),
             data_type: data_type.clone(),
             before: field.checked_sub(1).and_then(place),

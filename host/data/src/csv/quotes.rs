@@ -101,8 +101,3 @@ pub(crate) fn record_end(bytes: &[u8], from: usize, inside: bool, needles: Needl
     }
     bytes.len()
 }
-
-/// Number of quotes in `bytes`.
-pub(crate) fn count(bytes: &[u8], quote: u8) -> usize {
-    memchr::memchr_iter(quote, bytes).count()
-}

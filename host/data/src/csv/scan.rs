@@ -152,11 +152,6 @@ impl Scan {
         }
     }
 
-    /// How far the file has been looked at.
-    pub(crate) fn reached(&self) -> usize {
-        self.next
-    }
-
     /// Fills `rows` with at most `limit` records; false when there are no more.
     pub(crate) fn fill(&mut self, bytes: &[u8], limit: usize, rows: &mut RowTable) -> bool {
         rows.clear();

@@ -84,7 +84,7 @@ fn line_ends_marks_and_missing_terminators() {
 
 #[test]
 fn bad_rows_are_left_out_with_their_place() {
-    let text = b"a,b\n1,x\n2\n3,x,y\n4,\"z\n\n\"\n5,a\"b\nsix,x\n7,\xff\n8,x\n9,\"open\n";
+    let text = b"a,b\n1,x\n2\n3,x,y\n4,\"z\n\n\"\n5,a\"b\"\nsix,x\n7,\xff\n8,x\n9,\"open\n";
     let (rows, raw, bad) = read(text, "csv", 1 << 20);
     // `six` among the first 8 MiB makes the column text; the others are bad for themselves.
     assert_eq!(rows.len(), 4);
@@ -93,8 +93,8 @@ fn bad_rows_are_left_out_with_their_place() {
     assert_eq!(bad[0], "a.csv, byte 8: 1 fields, expected 2");
     assert_eq!(bad[1], "a.csv, byte 10: 3 fields, expected 2");
     assert!(bad[2].starts_with("a.csv, byte 25: a quote inside"), "{}", bad[2]);
-    assert!(bad[3].starts_with("a.csv, byte 37: not UTF-8"), "{}", bad[3]);
-    assert!(bad[4].starts_with("a.csv, byte 45: a quote is opened"), "{}", bad[4]);
+    assert!(bad[3].starts_with("a.csv, byte 38: not UTF-8"), "{}", bad[3]);
+    assert!(bad[4].starts_with("a.csv, byte 46: a quote is opened"), "{}", bad[4]);
 }
 
 #[test]
