@@ -3,6 +3,7 @@
 //! This crate knows stores, the node's cache, file formats and how an output is published. It
 //! knows nothing of Kubernetes and nothing of WebAssembly.
 pub mod batch;
+pub mod cache;
 pub mod canonical;
 pub mod csv;
 pub mod format;
@@ -13,4 +14,5 @@ pub mod mount;
 pub mod outputs;
 pub mod publish;
 pub mod secret;
+pub mod store;
 pub mod write;

@@ -116,6 +116,24 @@ impl Version {
     }
 }
 
+impl Version {
+    /// The version that [`Version::canonical`] wrote.
+    pub(crate) fn from_canonical(kind: u8, bytes: &[u8]) -> Option<Self> {
+        let text = || String::from_utf8(bytes.to_vec()).ok();
+        match kind {
+            0 if bytes.is_empty() => Some(Self::None),
+            1 => Some(Self::ETag(text()?)),
+            2 => {
+                let (mtime, inode) = bytes.split_first_chunk()?;
+                let inode = inode.try_into().ok()?;
+                Some(Self::Local { mtime_ns: i64::from_le_bytes(*mtime), inode: u64::from_le_bytes(inode) })
+            }
+            3 => Some(Self::Modified(text()?)),
+            _ => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Version {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
