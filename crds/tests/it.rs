@@ -25,6 +25,25 @@ fn yaml_beside_the_crate_is_what_the_types_say() {
     }
 }
 
+#[test]
+fn reasons_page_is_what_the_list_says() {
+    let mut text = String::from(
+        "# Reasons\n\nEvery word that may stand in `status.reason`, a condition or an Event, generated from `crds/src/reason.rs`.\n\n\
+         | reason | what it means | what to do |\n|---|---|---|\n",
+    );
+    for reason in millrace_crds::Reason::ALL {
+        text.push_str(&format!("| `{reason}` | {} | {} |\n", reason.meaning(), reason.remedy()));
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/reasons.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(&path).unwrap_or_default() == text,
+        "run `UPDATE=1 cargo test -p millrace-crds`"
+    );
+}
+
 /// API conventions: no floats in a spec, and every list and string bounded, so that CEL costs stay bounded too.
 #[test]
 fn no_floats_in_any_schema() {
