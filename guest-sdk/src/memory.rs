@@ -82,7 +82,11 @@ impl Batch {
         Self { port: self.port.clone(), schema: Schema::new(fields), columns, rows: self.rows }
     }
 
-    pub(crate) fn named(&self, name: &str) -> Result<&Column> {
+    /// The column called `name`.
+    ///
+    /// # Errors
+    /// `InvalidInput` where there is none.
+    pub fn column(&self, name: &str) -> Result<&Column> {
         let missing = || Error::input(self.schema.no_such_column(name));
         self.schema.position(name).and_then(|index| self.columns.get(index)).ok_or_else(missing)
     }

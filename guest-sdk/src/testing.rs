@@ -4,6 +4,8 @@
 //! Every state crosses as bytes, each partition gets a fresh task, and batches hold only the columns
 //! that the plan asked for; so what passes here meets nothing new in a module.
 
+mod descriptor;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -13,6 +15,8 @@ use crate::{
     Aggregator, BAD, Context, DROP, Error, Input, ModelFile, Plan, Processor, Result, Schema, Splitter,
     Transformer,
 };
+
+pub use descriptor::check_descriptor;
 
 pub use crate::memory::{Batch, Record, Written};
 

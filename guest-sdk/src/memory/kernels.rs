@@ -9,7 +9,7 @@ use crate::{Column, Error, Linear, Result, SumsOfProducts};
 fn rows(batch: &Batch, columns: &[String]) -> Result<Vec<Option<Vec<f64>>>> {
     let mut rows: Vec<Option<Vec<f64>>> = vec![Some(Vec::new()); batch.rows()];
     for name in columns {
-        let column = batch.named(name)?;
+        let column = batch.column(name)?;
         let values = column.to_f64()?;
         for (row, (place, elements)) in rows.iter_mut().zip(values.chunks(column.width())).enumerate() {
             if !column.is_valid(row) || elements.iter().any(|value| !value.is_finite()) {

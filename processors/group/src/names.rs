@@ -3,14 +3,17 @@
 //!
 //! ASCII letters and digits, `-`, `_` and `.` stand for themselves; every other byte, and one of `-`,
 //! `_`, `.` at the beginning, is `%` and two hexadecimal digits. So names never hide, never leave
-//! their folder and never look like an option. A missing value is `%null`, the empty text `%empty`.
+//! their folder and never look like an option. A name that the folder itself uses (`README.md`,
+//! `part-…`) has its first byte so. A missing value is `%null`, the empty text `%empty`.
 
 /// Bytes of a name; a longer one is cut and gets a digest.
 const LONGEST: usize = 120;
 /// Hexadecimal digits of the digest.
 const DIGITS: usize = 32;
 /// A file that stands beside the outputs.
-const BESIDE: &str = "README.md";
+const BESIDE: &str = "readme.md";
+/// What the names of the outputs' files begin with.
+const PART: &str = "part-";
 
 /// The name of the output for a value; `taken` is a name it must not have.
 #[must_use]
@@ -20,11 +23,8 @@ pub fn name_of(value: Option<&[u8]>, taken: Option<&str>) -> String {
         return "%empty".to_owned();
     }
     let plain = escape(value, false);
-    let name = if plain.eq_ignore_ascii_case(BESIDE) || Some(plain.as_str()) == taken {
-        escape(value, true)
-    } else {
-        plain
-    };
+    let used = plain.eq_ignore_ascii_case(BESIDE) || plain.starts_with(PART) || Some(plain.as_str()) == taken;
+    let name = if used { escape(value, true) } else { plain };
     if name.len() <= LONGEST { name } else { shorten(&name, value) }
 }
 
@@ -80,6 +80,7 @@ mod tests {
             ("", "%empty"),
             ("null", "null"),
             ("readme.md", "%72eadme.md"),
+            ("part-1", "%70art-1"),
             ("other", "%6Fther"),
         ] {
             assert_eq!(name(value), expected);
