@@ -11,6 +11,8 @@ pub const COMPLETE: &str = "Complete";
 pub const FAILED: &str = "Failed";
 /// True after either, so that `kubectl wait --for=condition=Finished` always returns.
 pub const FINISHED: &str = "Finished";
+/// True while an operation's tasks are being stopped; its reason and message become the operation's.
+pub const STOPPING: &str = "Stopping";
 /// True while a Dataset, profile or module can be used.
 pub const READY: &str = "Ready";
 /// True while the cache behind a Dataset is there.

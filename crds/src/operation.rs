@@ -194,6 +194,10 @@ pub struct OperationStatus {
     /// The generation that this status speaks of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
+    /// UID of what it runs after, once that was seen: so a predecessor that was deleted is told from one not yet there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub run_after_uid: Option<String>,
     /// What the module's name was resolved to when the operation started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub module: Option<ResolvedModule>,
