@@ -1,0 +1,3 @@
+;; world: split
+;; Says nothing of itself.
+;; no descriptor

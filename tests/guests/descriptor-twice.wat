@@ -1,0 +1,4 @@
+;; world: split
+;; Two descriptors that differ.
+(@custom "millrace:descriptor" "{}")
+(@custom "millrace:descriptor" "[]")

@@ -1,0 +1,5 @@
+;; world: split
+;; Says that it is broken.
+(data (i32.const 3000) "out of cheese")
+(func (export "millrace:processor/splitter@0.1.0#[method]task.assign") (param $self i32) (param $batch i32) (result i32) 
+  (call $release (local.get $batch)) (i32.store (i32.const 2048) (i32.const 1)) (i32.store (i32.const 2052) (i32.const 5)) (i32.store (i32.const 2056) (i32.const 3000)) (i32.store (i32.const 2060) (i32.const 13)) (i32.const 2048))

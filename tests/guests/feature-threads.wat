@@ -1,0 +1,3 @@
+;; world: split
+;; Uses an instruction of the threads proposal.
+(func $fence (atomic.fence))

@@ -1,0 +1,5 @@
+;; world: aggregate
+;; A model file outside the model.
+(data (i32.const 3000) "../model")
+(func (export "millrace:processor/aggregator@0.1.0#[method]state.finalize") (param $self i32) (result i32)
+  (i32.store (i32.const 2080) (i32.const 3000)) (i32.store (i32.const 2084) (i32.const 8)) (i32.store (i32.const 2088) (i32.const 3000)) (i32.store (i32.const 2092) (i32.const 1)) (i32.store (i32.const 2048) (i32.const 0)) (i32.store (i32.const 2052) (i32.const 2080)) (i32.store (i32.const 2056) (i32.const 1)) (i32.const 2048))

@@ -1,0 +1,3 @@
+;; world: aggregate
+;; The host prelude alone: an aggregator that learns nothing.
+

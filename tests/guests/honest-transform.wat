@@ -1,0 +1,3 @@
+;; world: transform
+;; The host prelude alone: a transformer that writes nothing.
+

@@ -1,0 +1,2 @@
+;; Was made for a later contract.
+(component (import "millrace:processor/types@0.2.0" (instance)))

@@ -1,0 +1,4 @@
+;; world: split
+;; Never gets through its start function.
+(func $forever (loop $again (br $again)))
+(start $forever)

@@ -1,0 +1,5 @@
+;; world: aggregate
+;; A shift that is no list of numbers.
+(import "millrace:processor/kernels@0.1.0" "[constructor]moments" (func $moments (param i32 i32 i32 i32) (result i32)))
+(func (export "millrace:processor/aggregator@0.1.0#[method]state.update") (param $self i32) (param $batch i32) (result i32) 
+  (drop (call $moments (i32.const 0) (i32.const 0) (i32.const 3000) (i32.const 9))) unreachable)

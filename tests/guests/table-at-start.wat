@@ -1,0 +1,3 @@
+;; world: split
+;; Begins with a table that is too large.
+(table $t 300000 funcref)

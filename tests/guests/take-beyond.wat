@@ -1,0 +1,7 @@
+;; world: transform
+;; Takes a row that is not there.
+(import "millrace:processor/context@0.1.0" "open-output" (func $open-output (param i32 i32 i32 i32 i32 i32 i32 i32)))
+(import "millrace:processor/data@0.1.0" "[method]output.take" (func $take (param i32 i32 i32 i32 i32)))
+(data (i32.const 3000) "\09\00\00\00")
+(func (export "millrace:processor/transformer@0.1.0#[method]task.process") (param $self i32) (param $batch i32) (result i32) (local $out i32)
+  (call $open-output (i32.const 520) (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 2200)) (local.set $out (i32.load (i32.const 2204))) (call $take (local.get $out) (local.get $batch) (i32.const 3000) (i32.const 4) (i32.const 2048)) unreachable)
