@@ -115,7 +115,7 @@ pub(crate) enum Answer {
     /// Objects of one resource with the metadata of the list.
     List { objects: Vec<Arc<Value>>, metadata: Value },
     /// Something that is no object of the resource: a Status, a Scale, a discovery document.
-    Other { code: u16, value: Value },
+    Other(Value),
     /// A stream of events.
     Watch(Subscription),
 }
@@ -124,10 +124,5 @@ impl Answer {
     /// 200 with an object.
     pub(crate) fn object(object: Arc<Value>) -> Self {
         Self::Object { code: 200, object, warnings: Vec::new() }
-    }
-
-    /// 200 with a value of another kind.
-    pub(crate) fn other(value: Value) -> Self {
-        Self::Other { code: 200, value }
     }
 }

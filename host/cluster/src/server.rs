@@ -12,7 +12,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 use tower::{BoxError, Service};
 
 use crate::call::{Answer, Call, View};
@@ -97,7 +97,7 @@ impl ApiServer {
     fn respond(&self, head: &Head, path: &str, query: &str, body: Bytes) -> Response<ResponseBody> {
         match self.answer(head, path, query, body) {
             Ok((resource, answer, options)) => self.render(head.view, resource, answer, &options),
-            Err(refusal) => json_response(refusal.code, &refusal.to_value(), &[]),
+            Err(refusal) => json_response(refusal.code, refusal.to_value().to_string(), &[]),
         }
     }
 
@@ -113,7 +113,7 @@ impl ApiServer {
             Target::Objects(path) => path,
             other if head.method == Method::GET => {
                 let value = discovery::document(&self.core.registry, &other, &head.accept)?;
-                return Ok((None, Answer::other(value), options));
+                return Ok((None, Answer::Other(value), options));
             }
             _ => return Err(Refusal::method_not_allowed()),
         };
@@ -146,19 +146,21 @@ impl ApiServer {
     ) -> Response<ResponseBody> {
         match (answer, resource) {
             (Answer::Object { code, object, warnings }, Some(resource)) => {
-                json_response(code, &view::object(view, &self.core, &resource, &object), &warnings)
+                json_response(code, view::object(view, &self.core, &resource, &object).to_string(), &warnings)
             }
             (Answer::List { objects, metadata }, Some(resource)) => {
-                json_response(200, &view::list(view, &self.core, &resource, &objects, metadata), &[])
+                json_response(200, view::list(view, &self.core, &resource, &objects, metadata), &[])
             }
             (Answer::Watch(subscription), Some(resource)) => {
                 let events = watch::events(Arc::clone(&self.core), subscription, resource, view, options);
                 stream_response(StreamBody::new(events))
             }
-            (Answer::Other { code, value }, _) => json_response(code, &value, &[]),
-            (_, None) => {
-                json_response(500, &Refusal::internal("an object without a resource").to_value(), &[])
-            }
+            (Answer::Other(value), _) => json_response(200, value.to_string(), &[]),
+            (_, None) => json_response(
+                500,
+                Refusal::internal("an object without a resource").to_value().to_string(),
+                &[],
+            ),
         }
     }
 }
@@ -215,8 +217,8 @@ where
     }
 }
 
-fn json_response(code: u16, value: &Value, warnings: &[String]) -> Response<ResponseBody> {
-    let mut response = Response::new(Full::new(Bytes::from(value.to_string())).boxed_unsync());
+fn json_response(code: u16, body: String, warnings: &[String]) -> Response<ResponseBody> {
+    let mut response = Response::new(Full::new(Bytes::from(body)).boxed_unsync());
     *response.status_mut() =
         http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub(crate) use history::Change;
 use history::History;
 use watchers::Watchers;
-pub(crate) use watchers::{Delivery, Happening, Subscription, Wanted};
+pub(crate) use watchers::{Delivery, Subscription, Wanted};
 
 use crate::object;
 use crate::registry::ResourceKey;

@@ -2,6 +2,7 @@
 
 mod table;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -11,32 +12,49 @@ use crate::core::Core;
 use crate::registry::Resource;
 
 /// One object.
-pub(crate) fn object(view: View, core: &Core, resource: &Resource, object: &Arc<Value>) -> Value {
+pub(crate) fn object<'a>(
+    view: View,
+    core: &Core,
+    resource: &Resource,
+    object: &'a Arc<Value>,
+) -> Cow<'a, Value> {
     match view {
-        View::Whole => Value::clone(object),
-        View::Metadata => metadata_only(object),
+        View::Whole => Cow::Borrowed(object),
+        View::Metadata => Cow::Owned(metadata_only(object)),
         View::Table => {
             let version = object.get("metadata").and_then(|fields| fields.get("resourceVersion")).cloned();
-            table::table(core, resource, std::slice::from_ref(object), json!({"resourceVersion": version}))
+            let metadata = json!({"resourceVersion": version});
+            Cow::Owned(table::table(core, resource, std::slice::from_ref(object), metadata))
         }
     }
 }
 
-/// A list of objects.
+/// A list of objects, as text: the objects are written as they are stored, without a copy.
 pub(crate) fn list(
     view: View,
     core: &Core,
     resource: &Resource,
     objects: &[Arc<Value>],
     metadata: Value,
-) -> Value {
+) -> String {
     let (api_version, kind) = match view {
-        View::Table => return table::table(core, resource, objects, metadata),
+        View::Table => return table::table(core, resource, objects, metadata).to_string(),
         View::Whole => (resource.api_version(), resource.list_kind.clone()),
         View::Metadata => ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadataList".to_owned()),
     };
-    let items: Vec<_> = objects.iter().map(|item| object(view, core, resource, item)).collect();
-    json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "items": items})
+    let mut text = format!(
+        "{{\"kind\":{},\"apiVersion\":{},\"metadata\":{metadata},\"items\":[",
+        json!(kind),
+        json!(api_version)
+    );
+    for (position, item) in objects.iter().enumerate() {
+        if position > 0 {
+            text.push(',');
+        }
+        text.push_str(&object(view, core, resource, item).to_string());
+    }
+    text.push_str("]}");
+    text
 }
 
 fn metadata_only(object: &Value) -> Value {

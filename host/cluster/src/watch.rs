@@ -15,7 +15,7 @@ use crate::core::Core;
 use crate::registry::{Resource, in_version};
 use crate::request::Options;
 use crate::status::Refusal;
-use crate::store::{Delivery, Happening, Subscription};
+use crate::store::{Delivery, Subscription};
 use crate::view;
 
 /// How often a watcher is told the newest version although nothing happened, as in the API server.
@@ -128,15 +128,14 @@ impl Watch {
     }
 
     fn line(&self, delivery: &Delivery) -> Bytes {
-        let word = match delivery.happening {
-            Happening::Added => "ADDED",
-            Happening::Modified => "MODIFIED",
-            Happening::Deleted => "DELETED",
-            Happening::Mark => return self.bookmark(delivery.revision, false),
+        let (word, object) = match delivery {
+            Delivery::Added(object) => ("ADDED", object),
+            Delivery::Modified(object) => ("MODIFIED", object),
+            Delivery::Deleted(object) => ("DELETED", object),
+            Delivery::Mark(revision) => return self.bookmark(*revision, false),
         };
-        let object = delivery.object.as_ref().map(|object| in_version(&self.resource, object));
-        let shown = object.map(|object| view::object(self.view, &self.core, &self.resource, &object));
-        event(word, &shown.unwrap_or(Value::Null))
+        let object = in_version(&self.resource, object);
+        event(word, &view::object(self.view, &self.core, &self.resource, &object))
     }
 
     fn bookmark(&self, revision: u64, ends_existing: bool) -> Bytes {
@@ -144,14 +143,11 @@ impl Watch {
         if ends_existing && let Some(fields) = metadata.as_object_mut() {
             fields.insert("annotations".to_owned(), json!({INITIAL_EVENTS_END: "true"}));
         }
-        let object = json!({
-            "apiVersion": self.resource.api_version(), "kind": self.resource.kind, "metadata": metadata,
-        });
-        let shown = match self.view {
-            View::Metadata => view::object(self.view, &self.core, &self.resource, &Arc::new(object)),
-            View::Whole | View::Table => object,
+        let (api_version, kind) = match self.view {
+            View::Metadata => ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadata"),
+            View::Whole | View::Table => (self.resource.api_version(), self.resource.kind.as_str()),
         };
-        event("BOOKMARK", &shown)
+        event("BOOKMARK", &json!({"apiVersion": api_version, "kind": kind, "metadata": metadata}))
     }
 }
 

@@ -90,7 +90,12 @@ impl Work<'_> {
     }
 
     fn standing(&self, owner: &OwnerReference<'_>, namespace: &str) -> Standing {
-        if self.core.registry.find_kind(owner.api_version, owner.kind).is_none() {
+        let Some(resource) = self.core.registry.find_kind(owner.api_version, owner.kind) else {
+            return Standing::Solid;
+        };
+        // Which namespace a cluster-scoped object means cannot be told: such a reference never
+        // deletes anything.
+        if resource.namespaced && namespace.is_empty() {
             return Standing::Solid;
         }
         match self.find_owner(owner, namespace) {

@@ -17,6 +17,8 @@ pub(crate) enum Shape<'a> {
     Node(&'a Node),
     /// A place of a built-in kind, known by the name of the field that holds it.
     Field(&'a str),
+    /// A place nothing describes: maps are merged, lists replaced.
+    Unknown,
 }
 
 /// How the elements of a list are told apart.
@@ -106,8 +108,9 @@ impl<'a> Shape<'a> {
             Self::Root(schema) => node_field(schema.root(), name),
             Self::Node(node) => node_field(node, name),
             // Entries of a map have no rules of their own, whatever they are called.
-            Self::Field(map) if MAPS.contains(&map) => Self::Field(""),
+            Self::Field(map) if MAPS.contains(&map) => Self::Unknown,
             Self::Field(_) => Self::Field(name),
+            Self::Unknown => Self::Unknown,
         }
     }
 
@@ -115,7 +118,8 @@ impl<'a> Shape<'a> {
     pub(crate) fn element(self) -> Self {
         match self {
             Self::Node(Node { items: Some(items), .. }) => Self::Node(items),
-            _ => Self::Field(""),
+            Self::Field(_) => Self::Field(""),
+            Self::Node(_) | Self::Root(_) | Self::Unknown => Self::Unknown,
         }
     }
 
@@ -128,7 +132,7 @@ impl<'a> Shape<'a> {
                 ListKind::Map(keys) => Elements::Keyed(keys.iter().map(String::as_str).collect()),
             },
             Self::Field(name) => built_in_elements(name, list),
-            Self::Root(_) => Elements::Atomic,
+            Self::Root(_) | Self::Unknown => Elements::Atomic,
         }
     }
 
@@ -137,7 +141,7 @@ impl<'a> Shape<'a> {
         match self {
             Self::Node(node) => node.atomic_map,
             Self::Field(name) => ATOMIC.contains(&name),
-            Self::Root(_) => false,
+            Self::Root(_) | Self::Unknown => false,
         }
     }
 
@@ -147,6 +151,7 @@ impl<'a> Shape<'a> {
             Self::Root(_) => true,
             Self::Node(node) => node.properties.contains_key(name),
             Self::Field(holder) => !MAPS.contains(&holder),
+            Self::Unknown => false,
         }
     }
 
@@ -164,7 +169,7 @@ fn node_field<'a>(node: &'a Node, name: &'a str) -> Shape<'a> {
     match (node.properties.get(name), &node.values) {
         (Some(property), _) => Shape::Node(property),
         (None, Values::Of(of)) => Shape::Node(of),
-        (None, Values::Any | Values::Unknown) => Shape::Field(""),
+        (None, Values::Any | Values::Unknown) => Shape::Unknown,
     }
 }
 

@@ -24,7 +24,8 @@ pub(crate) fn apply(
     merge(&mut object, configuration, shape);
     let others = managers.fields_of_others(&writer);
     let dropped = managers.last_applied(&writer).minus(&applied).minus(&others);
-    take_back(&mut object, &dropped, &others.union(&applied), shape);
+    let kept = others.union(&applied).union(&server_fields());
+    take_back(&mut object, &dropped, &kept, shape);
     managers.record_apply(live, &mut object, applied, shape, writer, force)?;
     Ok(object)
 }
@@ -62,7 +63,12 @@ fn merge_lists(live: &mut Vec<Value>, configuration: &[Value], shape: Shape<'_>)
     live.extend(fresh.map(|(_, value)| value.clone()));
 }
 
-/// Removes the dropped fields that nobody else has, and what is empty because of that.
+/// What the server itself keeps in every object: `metadata` never goes as a whole.
+fn server_fields() -> FieldSet {
+    FieldSet::from_value(&json!({"f:metadata": {"f:name": {}}}))
+}
+
+/// Removes the dropped fields that nobody keeps. What nobody wrote (defaults) goes with its parent.
 fn take_back(value: &mut Value, dropped: &FieldSet, kept: &FieldSet, shape: Shape<'_>) {
     let nothing = FieldSet::default();
     match value {
@@ -82,6 +88,17 @@ fn take_back(value: &mut Value, dropped: &FieldSet, kept: &FieldSet, shape: Shap
     }
 }
 
+/// Whether a field goes as a whole; if not, what is below it is taken back.
+fn is_taken_back(field: &mut Value, gone: &FieldSet, kept: &FieldSet, shape: Shape<'_>) -> bool {
+    let is_merged_list = matches!(field, Value::Array(list) if steps(shape, list).is_some());
+    if kept.is_empty() && !is_merged_list {
+        return true;
+    }
+    take_back(field, gone, kept, shape);
+    // A list goes once its last element is gone.
+    kept.is_empty() && field.as_array().is_some_and(Vec::is_empty)
+}
+
 fn take_back_elements(list: &mut Vec<Value>, dropped: &FieldSet, kept: &FieldSet, shape: Shape<'_>) {
     let Some(steps) = steps(shape, list) else { return };
     let nothing = FieldSet::default();
@@ -93,40 +110,13 @@ fn take_back_elements(list: &mut Vec<Value>, dropped: &FieldSet, kept: &FieldSet
             return true;
         };
         let kept = kept.children.get(step).unwrap_or(&nothing);
-        !is_element_taken_back(element, gone, kept, shape, &before)
+        if gone.member && kept.is_empty() {
+            return false;
+        }
+        // The keys of an element that stays tell it apart.
+        let mut gone = gone.clone();
+        gone.children.retain(|step, _| !step.as_field().is_some_and(|name| is_key(shape, &before, name)));
+        take_back(element, &gone, kept, shape.element());
+        true
     });
-}
-
-/// An element goes once nothing is left of it but its keys.
-fn is_element_taken_back(
-    element: &mut Value,
-    gone: &FieldSet,
-    kept: &FieldSet,
-    shape: Shape<'_>,
-    list: &[Value],
-) -> bool {
-    if !element.is_object() {
-        return gone.member && kept.is_empty();
-    }
-    let mut without_keys = gone.clone();
-    without_keys.children.retain(|step, _| !step.as_field().is_some_and(|name| is_key(shape, list, name)));
-    take_back(element, &without_keys, kept, shape.element());
-    let only_keys =
-        element.as_object().is_some_and(|fields| fields.keys().all(|name| is_key(shape, list, name)));
-    gone.member && kept.is_empty() && only_keys
-}
-
-/// Whether a field goes as a whole; what is below it is taken back on the way.
-fn is_taken_back(field: &mut Value, gone: &FieldSet, kept: &FieldSet, shape: Shape<'_>) -> bool {
-    let has_parts = |field: &Value| match field {
-        Value::Object(fields) => !fields.is_empty() && !shape.is_atomic_map(),
-        Value::Array(list) => !list.is_empty() && steps(shape, list).is_some(),
-        _ => false,
-    };
-    if !has_parts(field) {
-        return gone.member && kept.is_empty();
-    }
-    take_back(field, gone, kept, shape);
-    // Containers exist for their contents: an emptied one that nobody lists goes too.
-    !has_parts(field) && kept.is_empty()
 }

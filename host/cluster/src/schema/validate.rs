@@ -182,9 +182,8 @@ fn check_number(node: &Node, value: &Value, path: &str, errors: &mut Vec<FieldEr
     if let Some(factor) = bounds.multiple_of.filter(|factor| number % factor != 0.0) {
         refuse(format!("a multiple of {factor}"));
     }
-    if node.format.as_deref() == Some("int32")
-        && value.as_i64().is_none_or(|number| i32::try_from(number).is_err())
-    {
+    let fits = (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
+    if node.format.as_deref() == Some("int32") && !fits {
         refuse("of type integer with format int32".to_owned());
     }
 }

@@ -23,23 +23,14 @@ pub(crate) struct Wanted {
     selector: Selector,
 }
 
-/// What happened to an object, in the eyes of a watcher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Happening {
-    Added,
-    Modified,
-    Deleted,
-    /// Nothing: everything up to the revision has been delivered.
-    Mark,
-}
-
-/// One event for one watcher.
+/// One event for one watcher: what happened, in its eyes.
 #[derive(Debug, Clone)]
-pub(crate) struct Delivery {
-    pub(crate) happening: Happening,
-    pub(crate) revision: u64,
-    /// `None` for a mark.
-    pub(crate) object: Option<Arc<Value>>,
+pub(crate) enum Delivery {
+    Added(Arc<Value>),
+    Modified(Arc<Value>),
+    Deleted(Arc<Value>),
+    /// Nothing: everything up to this revision has been delivered.
+    Mark(u64),
 }
 
 impl Wanted {
@@ -53,14 +44,7 @@ impl Wanted {
 
     /// The stored objects, as additions.
     pub(super) fn existing(&self, objects: Vec<Arc<Value>>) -> VecDeque<Delivery> {
-        let wanted = objects.into_iter().filter(|object| self.selector.matches(object));
-        wanted
-            .map(|object| Delivery {
-                happening: Happening::Added,
-                revision: crate::object::revision(&object),
-                object: Some(object),
-            })
-            .collect()
+        objects.into_iter().filter(|object| self.selector.matches(object)).map(Delivery::Added).collect()
     }
 
     /// What the change is to this watcher. An object that begins to match was added, one that
@@ -71,14 +55,15 @@ impl Wanted {
         }
         let matching =
             |object: &Option<Arc<Value>>| object.clone().filter(|object| self.selector.matches(object));
-        let (happening, object) = match (matching(&change.before), matching(&change.after)) {
-            (None, Some(after)) => (Happening::Added, after),
-            (Some(_), Some(after)) => (Happening::Modified, after),
+        match (matching(&change.before), matching(&change.after)) {
+            (None, Some(after)) => Some(Delivery::Added(after)),
+            (Some(_), Some(after)) => Some(Delivery::Modified(after)),
             // The last seen state, at the revision of its end.
-            (Some(before), None) => (Happening::Deleted, at_revision(Value::clone(&before), change.revision)),
-            (None, None) => return None,
-        };
-        Some(Delivery { happening, revision: change.revision, object: Some(object) })
+            (Some(before), None) => {
+                Some(Delivery::Deleted(at_revision(Value::clone(&before), change.revision)))
+            }
+            (None, None) => None,
+        }
     }
 }
 
@@ -116,7 +101,7 @@ impl Watchers {
     }
 
     pub(super) fn mark(&mut self, id: u64, revision: u64) {
-        let mark = Delivery { happening: Happening::Mark, revision, object: None };
+        let mark = Delivery::Mark(revision);
         self.list.retain(|watcher| watcher.id != id || watcher.offer(mark.clone()));
     }
 }

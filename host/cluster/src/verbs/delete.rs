@@ -27,7 +27,7 @@ struct Wish {
 pub(crate) fn delete(core: &Core, call: &Call) -> Result<Answer, Refusal> {
     let wish = wish(call)?;
     let (object, gone) = delete_one(core, call, &call.key()?, &wish)?;
-    Ok(if gone { Answer::other(success(call, &object)) } else { Answer::object(object) })
+    Ok(if gone { Answer::Other(success(call, &object)) } else { Answer::object(object) })
 }
 
 /// Deletes every object the selectors match and lists them.

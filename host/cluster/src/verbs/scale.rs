@@ -18,7 +18,7 @@ pub(crate) fn answer(core: &Core, method: &Method, call: &Call) -> Result<Answer
     match *method {
         Method::GET => {
             let object = core.require(&call.resource, &call.key()?)?;
-            Ok(Answer::other(scale_of(scale, &shown(call, &object))))
+            Ok(Answer::Other(scale_of(scale, &shown(call, &object))))
         }
         Method::PUT | Method::PATCH => write(core, method, call, scale),
         _ => Err(Refusal::method_not_allowed()),
@@ -43,7 +43,7 @@ fn write(core: &Core, method: &Method, call: &Call, scale: &Scale) -> Result<Ans
         to_storage(&call.resource, &mut object);
         Ok(if object == **current || call.options.dry_run { Change::Keep } else { Change::Replace(object) })
     })?;
-    Ok(Answer::other(scale_of(scale, &shown(call, &object))))
+    Ok(Answer::Other(scale_of(scale, &shown(call, &object))))
 }
 
 fn wanted(method: &Method, call: &Call, body: &Value, mut current: Value) -> Result<Value, Refusal> {
