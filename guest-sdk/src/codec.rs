@@ -37,8 +37,8 @@ impl Writer {
 
     /// Doubles, without a length.
     pub fn doubles(&mut self, doubles: &[f64]) {
-        self.bytes.reserve(doubles.len() * 8);
-        self.bytes.extend(doubles.iter().flat_map(|double| double.to_le_bytes()));
+        let bytes: Vec<[u8; 8]> = doubles.iter().map(|double| double.to_le_bytes()).collect();
+        self.bytes.extend_from_slice(bytes.as_flattened());
     }
 
     /// What was written.

@@ -116,7 +116,7 @@ impl<S: Splitter> SplitTask<S> {
     pub fn assign(&self, input: &data::Batch) -> Result<Vec<u8>, types::Error> {
         let batch = Batch::new(input);
         let numbers = self.splitter.assign(&mut self.task.borrow_mut(), &self.context, &batch)?;
-        Ok(numbers.into_iter().flat_map(u16::to_le_bytes).collect())
+        Ok(numbers.into_iter().map(u16::to_le_bytes).collect::<Vec<_>>().into_flattened())
     }
 }
 

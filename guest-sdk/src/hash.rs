@@ -20,8 +20,9 @@ pub struct KeyHasher {
     waiting: usize,
     slots: [usize; LANES],
     lengths: [u32; LANES],
-    /// `words[w][lane]`
+    /// `words[w][lane]`; zero from `used` on.
     words: [[u32; LANES]; BLOCK / 4],
+    used: usize,
 }
 
 impl KeyHasher {
@@ -29,7 +30,14 @@ impl KeyHasher {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let seed = (seed != 0).then(|| seed.to_le_bytes());
-        Self { seed, waiting: 0, slots: [0; LANES], lengths: [0; LANES], words: [[0; LANES]; BLOCK / 4] }
+        Self {
+            seed,
+            waiting: 0,
+            slots: [0; LANES],
+            lengths: [0; LANES],
+            words: [[0; LANES]; BLOCK / 4],
+            used: 0,
+        }
     }
 
     /// The hash of one key.
@@ -67,23 +75,22 @@ impl KeyHasher {
         }
     }
 
+    /// Writes the key's words into the next lane; the lane's other words are zero.
     #[inline]
     fn place(&mut self, prefix: usize, key: &[u8], slot: usize) {
         let lane = self.waiting % LANES;
-        let mut block = [0_u64; BLOCK / 8];
-        if let (Some(seed), Some(first)) = (self.seed, block.first_mut()) {
-            *first = u64::from_le_bytes(seed);
+        let mut pairs = self.words.as_chunks_mut::<2>().0.iter_mut();
+        if let Some(seed) = self.seed {
+            write(pairs.next(), lane, u64::from_le_bytes(seed));
         }
-        for (word, bytes) in block.iter_mut().skip(prefix / 8).zip(key.chunks(8)) {
-            *word = load(bytes);
+        let (eights, rest) = key.as_chunks::<8>();
+        for eight in eights {
+            write(pairs.next(), lane, u64::from_le_bytes(*eight));
         }
-        for (pair, word) in self.words.as_chunks_mut::<2>().0.iter_mut().zip(block) {
-            let [low, high] = pair;
-            if let (Some(low), Some(high)) = (low.get_mut(lane), high.get_mut(lane)) {
-                *low = word as u32;
-                *high = (word >> 32) as u32;
-            }
+        if !rest.is_empty() {
+            write(pairs.next(), lane, load(rest));
         }
+        self.used = self.used.max((prefix + key.len()).div_ceil(8) * 2);
         if let (Some(length), Some(place)) = (self.lengths.get_mut(lane), self.slots.get_mut(lane)) {
             *length = (prefix + key.len()) as u32;
             *place = slot;
@@ -102,16 +109,24 @@ impl KeyHasher {
                 *place = hash;
             }
         }
-        self.waiting = 0;
+        self.words.iter_mut().take(self.used).for_each(|lanes| *lanes = [0; LANES]);
+        (self.used, self.waiting) = (0, 0);
     }
 }
 
-/// At most eight bytes as a little-endian number, without a call to copy them.
+/// Eight bytes of a block as two of the lane's words.
+#[inline]
+fn write(pair: Option<&mut [[u32; LANES]; 2]>, lane: usize, word: u64) {
+    let Some([low, high]) = pair else { return };
+    if let (Some(low), Some(high)) = (low.get_mut(lane), high.get_mut(lane)) {
+        *low = word as u32;
+        *high = (word >> 32) as u32;
+    }
+}
+
+/// At most seven bytes as a little-endian number, without a call to copy them.
 #[inline]
 fn load(bytes: &[u8]) -> u64 {
-    if let Some(eight) = bytes.first_chunk::<8>() {
-        return u64::from_le_bytes(*eight);
-    }
     if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         let high = u64::from(u32::from_le_bytes(*last)) << ((bytes.len() - 4) * 8);
         return u64::from(u32::from_le_bytes(*first)) | high;

@@ -101,7 +101,7 @@ impl Output {
     }
 
     pub(crate) fn take_rows(&self, batch: &Batch, rows: &[u32]) -> Result<()> {
-        let rows: Vec<u8> = rows.iter().flat_map(|row| row.to_le_bytes()).collect();
+        let rows: Vec<u8> = rows.iter().map(|row| row.to_le_bytes()).collect::<Vec<_>>().into_flattened();
         Ok(self.take(batch, &rows)?)
     }
 
@@ -137,7 +137,7 @@ impl Projection {
 }
 
 fn bytes(doubles: &[f64]) -> Vec<u8> {
-    doubles.iter().flat_map(|double| double.to_le_bytes()).collect()
+    doubles.iter().map(|double| double.to_le_bytes()).collect::<Vec<_>>().into_flattened()
 }
 
 fn doubles(bytes: &[u8], count: usize) -> Result<Vec<f64>> {

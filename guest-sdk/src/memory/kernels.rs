@@ -223,10 +223,10 @@ mod tests {
             let matrix: Vec<f64> = (0..36).map(|index| entry(index / 6, index % 6)).collect();
             let (values, vectors) = eigh(&matrix, 6).unwrap();
             prop_assert!(values.windows(2).all(|pair| pair[0] >= pair[1]));
-            for index in 0..36 {
+            for (index, entry) in matrix.iter().enumerate() {
                 let (row, column) = (index / 6, index % 6);
                 let rebuilt: f64 = (0..6).map(|k| values[k] * vectors[k * 6 + row] * vectors[k * 6 + column]).sum();
-                prop_assert!((rebuilt - matrix[index]).abs() < 1e-10);
+                prop_assert!((rebuilt - entry).abs() < 1e-10);
             }
         }
     }

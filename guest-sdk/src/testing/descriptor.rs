@@ -104,9 +104,9 @@ fn default_faults<P: Described + Serialize>(schema: &Value, minimal: &Value) -> 
     for (name, property) in properties(schema) {
         let given = &minimal[name];
         let written = if given.is_null() { &property["default"] } else { given };
-        if filled[name] != *written {
-            faults
-                .push(format!("`{name}` is {} without a word, and the schema says {written}", filled[name]));
+        let found = filled.get(name).unwrap_or(&Value::Null);
+        if found != written {
+            faults.push(format!("`{name}` is {found} without a word, and the schema says {written}"));
         }
     }
     faults

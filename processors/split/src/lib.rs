@@ -105,7 +105,7 @@ pub enum Task {
     /// Known values.
     Groups(groups::Task),
     /// Nothing but thresholds.
-    Hash(hash::Task),
+    Hash(Box<hash::Task>),
 }
 
 impl Splitter for Split {
@@ -122,7 +122,7 @@ impl Splitter for Split {
                 exact::Task::open(model, &Counts::decode(&prior)?, context.seed()).map(Task::Exact)
             }
             Way::Groups => groups::Task::open(&context.model(model::FILE)?).map(Task::Groups),
-            Way::Hash => hash::Task::open(&sizes, context.seed()).map(Task::Hash),
+            Way::Hash => hash::Task::open(&sizes, context.seed()).map(Box::new).map(Task::Hash),
         }
     }
 
