@@ -72,6 +72,33 @@ fn columns_are_checked() {
     );
 }
 
+#[derive(serde::Deserialize)]
+struct Case {
+    parameters: Value,
+    rows: Vec<Option<String>>,
+    outputs: Vec<String>,
+    expected: Vec<u16>,
+}
+
+/// Results that may not change, made by `vectors/make.py`.
+#[test]
+fn vectors() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../vectors/group.json")).unwrap();
+    assert_eq!(cases.len(), 4);
+    for case in cases {
+        for size in [1000, 7] {
+            let assigned =
+                Run::new(case.parameters.clone()).fit_split::<Group>(&partitions(&case.rows, size)).unwrap();
+            assert_eq!(
+                (&assigned.outputs, assigned.flat()),
+                (&case.outputs, case.expected.clone()),
+                "{}",
+                case.parameters
+            );
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn rows_stand_in_the_output_of_their_value(

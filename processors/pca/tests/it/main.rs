@@ -5,6 +5,7 @@ mod fit;
 mod reference;
 mod refusals;
 mod transform;
+mod vectors;
 
 use millrace_sdk::testing::{Batch, Fitted, Run};
 use millrace_sdk::{Column, ModelFile, Result};
