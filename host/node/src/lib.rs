@@ -1,1 +1,25 @@
-//! .
+//! The node's agent: it pulls the NodeTasks of its node and does them.
+//!
+//! Loading and publishing go through `millrace-data`; guest code runs in a runner, a process of its
+//! own that [`runner_main`] is the whole of. Nothing here decides what is to be done; that is the
+//! controller's.
+
+mod action;
+mod agent;
+mod compile_worker;
+mod config;
+mod failure;
+mod machine;
+mod place;
+mod process;
+mod quantity;
+mod runner;
+mod runner_process;
+pub mod sandbox;
+
+pub use agent::{Agent, AgentError, run};
+pub use compile_worker::compile_worker_main;
+pub use config::{AgentConfig, Clock, Folders};
+pub use machine::instruction_level;
+pub use process::ProgramCommand;
+pub use runner::runner_main;

@@ -81,17 +81,20 @@ impl HttpFiles {
 
     pub(super) async fn list(&self, selection: &Selection) -> Result<FileList, StoreError> {
         let mut collector = Collector::new(self.describe(""), selection, self.policy.max_files);
-        let wanted: Vec<_> = self.names.iter().filter(|name| selection.matches(name)).collect();
-        let heads = futures::stream::iter(wanted.into_iter().map(|name| async move {
-            let what = self.describe(name);
-            let head = Retry::new(&self.policy, &what).run(|| self.head(name)).await?;
-            Ok::<_, StoreError>((name, head))
-        }));
-        let mut heads = heads.buffered(self.policy.in_flight);
+        let wanted = self.names.iter().filter(|name| selection.matches(name));
+        // Made before they are polled: a closure in the stream would keep `list` from moving between threads.
+        let heads: Vec<_> = wanted.map(|name| self.tried_head(name)).collect();
+        let mut heads = futures::stream::iter(heads).buffered(self.policy.in_flight);
         while let Some((name, head)) = heads.try_next().await? {
             collector.push(name, head.size, head.version)?;
         }
         collector.finish()
+    }
+
+    async fn tried_head<'a>(&'a self, name: &'a str) -> Result<(&'a str, Head), StoreError> {
+        let what = self.describe(name);
+        let head = Retry::new(&self.policy, &what).run(|| self.head(name)).await?;
+        Ok((name, head))
     }
 
     async fn head(&self, path: &str) -> Result<Head, StoreError> {
