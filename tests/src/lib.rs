@@ -5,8 +5,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "support for tests")]
 
 pub mod files;
+pub mod http;
 pub mod millrace;
 pub mod python;
+pub mod s3;
 
 /// Says why a test is skipped; under `CI=true` nothing may be.
 ///

@@ -40,12 +40,7 @@ impl Index {
         }
     }
 
-    /// The record of `key`, if the file is whole.
-    pub(super) fn get(&self, key: &str) -> Result<Option<Record>, CacheError> {
-        self.get_all(std::iter::once(key)).map(|mut records| records.pop().flatten())
-    }
-
-    /// The records of `keys`, in one consistent view.
+    /// The records of `keys`, in one consistent view; `None` where a file is not whole.
     pub(super) fn get_all<'k>(
         &self,
         keys: impl Iterator<Item = &'k str>,
@@ -197,6 +192,10 @@ mod tests {
         Record { version: Version::ETag("x".into()), size, mtime_ns: 1, inode: 2, digest: [3; 32] }
     }
 
+    fn get(index: &Index, key: &str) -> Option<Record> {
+        index.get_all(std::iter::once(key)).unwrap().remove(0)
+    }
+
     fn batch(now: u64, keys: &[&str]) -> Batch {
         Batch { whole: keys.iter().map(|key| ((*key).into(), record(now))).collect(), ..Batch::at(now) }
     }
@@ -206,9 +205,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("index.redb");
         let (one, other) = (Index::open(&path).unwrap(), Index::open(&path).unwrap());
-        assert_eq!(one.get("a").unwrap(), None);
+        assert_eq!(get(&one, "a"), None);
         one.commit(&batch(7, &["a", "b"])).unwrap();
-        assert_eq!(other.get("a").unwrap(), Some(record(7)));
+        assert_eq!(get(&other, "a"), Some(record(7)));
         other.commit(&Batch { gone: vec!["a".into()], used: vec!["b".into()], ..Batch::at(9) }).unwrap();
         assert_eq!(one.all().unwrap(), [Entry { key: "b".into(), size: 7, used: 9 }]);
     }
@@ -218,10 +217,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("index.redb");
         Index::open(&path).unwrap().commit(&batch(1, &["a"])).unwrap();
-        assert!(Index::open(&path).unwrap().get("a").unwrap().is_some());
+        assert!(get(&Index::open(&path).unwrap(), "a").is_some());
         std::fs::write(&path, vec![0x5a; 100_000]).unwrap();
         let anew = Index::open(&path).unwrap();
-        assert_eq!(anew.get("a").unwrap(), None);
+        assert_eq!(get(&anew, "a"), None);
         anew.commit(&batch(1, &["a"])).unwrap();
         assert!(path.with_extension("redb.damaged").exists());
     }

@@ -17,6 +17,7 @@ mod retry;
 mod s3;
 mod selection;
 mod transport;
+mod upload;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -37,6 +38,7 @@ pub use policy::StorePolicy;
 pub use reader::{Pin, Reader};
 pub use selection::Selection;
 pub(crate) use selection::name_problem;
+pub use upload::Upload;
 
 /// One mount point, opened. Cheap to clone; clones share connections and limits.
 #[derive(Clone)]
