@@ -2,6 +2,7 @@
 //! the server keeps, the rules of its schema, and who manages which field.
 
 mod metadata;
+mod workload;
 
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use crate::core::Core;
 use crate::fields::managers::{Managers, Writer};
 use crate::fields::shape::Shape;
 use crate::object;
-use crate::registry::Resource;
+use crate::registry::{Resource, prune_typed};
 use crate::request::FieldValidation;
 use crate::schema::FieldError;
 use crate::status::Refusal;
@@ -34,9 +35,22 @@ pub(crate) fn receive(call: &Call, object: Value) -> Result<Received, Refusal> {
 /// As [`receive`], for a configuration that is to be applied: a manager owns only what it lists.
 pub(crate) fn receive_without_defaults(call: &Call, mut object: Value) -> Result<Received, Refusal> {
     check_envelope(call, &mut object)?;
-    let unknown = call.resource.schema.as_ref().map(|schema| schema.prune(&mut object)).unwrap_or_default();
+    let unknown = prune(call, &mut object)?;
     let warnings = report_unknown(call, &unknown)?;
     Ok(Received { object, warnings })
+}
+
+/// Removes the fields that the kind does not know.
+fn prune(call: &Call, object: &mut Value) -> Result<Vec<FieldError>, Refusal> {
+    let Resource { kind, version, schema, reader, .. } = call.resource.as_ref();
+    if let Some(schema) = schema {
+        return Ok(schema.prune(object));
+    }
+    let Some(reader) = reader else { return Ok(Vec::new()) };
+    let known = reader(object).map_err(|error| {
+        Refusal::bad_request(format!("{kind} in version {version:?} cannot be handled as a {kind}: {error}"))
+    })?;
+    Ok(prune_typed(object, &known))
 }
 
 fn report_unknown(call: &Call, unknown: &[FieldError]) -> Result<Vec<String>, Refusal> {
@@ -113,7 +127,7 @@ fn check_name(call: &Call, object: &mut Value) -> Result<(), Refusal> {
 pub(crate) fn admit_new(core: &Core, call: &Call, mut object: Value) -> Result<Value, Refusal> {
     metadata::begin(core, &call.resource, &mut object);
     begin_status(&call.resource, &mut object);
-    check(&call.resource, &object, None)?;
+    check(&call.resource, &object)?;
     Ok(object)
 }
 
@@ -178,9 +192,10 @@ fn check_preconditions(call: &Call, old: &Value, object: &Value) -> Result<(), R
     Ok(())
 }
 
-fn check(resource: &Resource, object: &Value, old: Option<&Value>) -> Result<(), Refusal> {
+fn check(resource: &Resource, object: &Value) -> Result<(), Refusal> {
     let mut errors = metadata::check(resource, object);
-    errors.extend(errors_of(resource, object, old));
+    errors.extend(workload::check(resource, object));
+    errors.extend(errors_of(resource, object, None));
     refuse(resource, object, &errors)
 }
 

@@ -3,6 +3,7 @@
 
 mod builtin;
 mod crd;
+mod typed;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde_json::Value;
 
 pub(crate) use crd::{Definition, definition_of};
+pub(crate) use typed::prune as prune_typed;
 
 use crate::schema::Schema;
 
@@ -59,6 +61,8 @@ pub(crate) struct Resource {
     pub(crate) orphans_by_default: bool,
     /// The schema of a custom resource; built-in kinds have none.
     pub(crate) schema: Option<Arc<Schema>>,
+    /// The Rust type of a built-in kind, as a check of what is written.
+    pub(crate) reader: Option<typed::Reader>,
     /// Field paths without the leading dot, for field selectors.
     pub(crate) selectable: Vec<String>,
     pub(crate) columns: Vec<Column>,

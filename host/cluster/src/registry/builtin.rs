@@ -1,5 +1,5 @@
-//! The built-in kinds the server knows. Their objects are kept as given: no schema is held against
-//! them, and only what every API object obeys (metadata, status, generation, selectors) applies.
+//! The built-in kinds the server knows. They have no schema here: the kinds that people write are
+//! read through their Rust types, the others are kept as given.
 
 use serde_json::{Value, json};
 
@@ -100,6 +100,7 @@ fn resource(&(group, version, kind, plural, short_names, traits, selectable): &R
         generation: traits & GENERATION != 0,
         orphans_by_default: traits & ORPHANS != 0,
         schema: None,
+        reader: super::typed::reader(group, kind),
         selectable: listed(selectable),
         columns: Vec::new(),
     }

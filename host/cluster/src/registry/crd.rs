@@ -120,6 +120,7 @@ fn resource(
         generation: true,
         orphans_by_default: false,
         schema: Some(Arc::new(schema)),
+        reader: None,
         selectable: selectable(version),
         columns: columns(version),
     })

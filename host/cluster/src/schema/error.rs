@@ -41,6 +41,8 @@ pub enum FaultKind {
     Cel,
     /// The value may not be given here.
     Forbidden,
+    /// The value names something that is not there.
+    NotFound,
 }
 
 impl FaultKind {
@@ -54,6 +56,7 @@ impl FaultKind {
             Self::TooMany => "FieldValueTooMany",
             Self::Duplicate => "FieldValueDuplicate",
             Self::Forbidden => "FieldValueForbidden",
+            Self::NotFound => "FieldValueNotFound",
             Self::Unknown | Self::Invalid | Self::Cel => "FieldValueInvalid",
         }
     }
@@ -88,11 +91,13 @@ impl FieldError {
         Self { expected: vec![expected.to_owned()], ..Self::new(path, FaultKind::Type, message) }
     }
 
-    pub(super) fn unknown(path: &str, known: Vec<String>) -> Self {
+    /// A field that is not known.
+    pub(crate) fn unknown(path: &str, known: Vec<String>) -> Self {
         Self { expected: known, ..Self::new(path, FaultKind::Unknown, format!("unknown field {path:?}")) }
     }
 
-    pub(super) fn not_allowed(path: &str, value: &Value, allowed: &[Value]) -> Self {
+    /// The value is none of those allowed.
+    pub(crate) fn not_allowed(path: &str, value: &Value, allowed: &[Value]) -> Self {
         let listed: Vec<_> = allowed.iter().map(Value::to_string).collect();
         let message = format!("Unsupported value: {value}: supported values: {}", listed.join(", "));
         Self { expected: allowed.iter().map(plain).collect(), ..Self::new(path, FaultKind::Enum, message) }
@@ -108,7 +113,8 @@ impl FieldError {
         Self::new(path, FaultKind::TooMany, format!("Too many: {found}: must have at most {most} {unit}"))
     }
 
-    pub(super) fn duplicate(path: &str, value: &Value) -> Self {
+    /// Two elements are the same.
+    pub(crate) fn duplicate(path: &str, value: &Value) -> Self {
         Self::new(path, FaultKind::Duplicate, format!("Duplicate value: {value}"))
     }
 
@@ -134,6 +140,11 @@ impl FieldError {
             }
             _ => Self::rule(path, shown, detail),
         }
+    }
+
+    /// The value names something that is not there.
+    pub(crate) fn not_found(path: &str, value: &Value) -> Self {
+        Self::new(path, FaultKind::NotFound, format!("Not found: {value}"))
     }
 
     pub(super) fn rules_not_checked() -> Self {

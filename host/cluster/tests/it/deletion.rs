@@ -149,11 +149,13 @@ async fn a_job_leaves_its_pods_behind_unless_asked() {
     let client = client().await;
     let jobs: Api<Job> = Api::default_namespaced(client.clone());
     let pods: Api<Pod> = Api::default_namespaced(client);
+    let containers = json!([{"name": "main", "image": "mill"}]);
     for (params, left) in [(DeleteParams::default(), 1), (DeleteParams::background(), 0)] {
-        let job = json!({"metadata": {"name": "j"}, "spec": {"template": {"spec": {"containers": []}}}});
+        let job = json!({"metadata": {"name": "j"}, "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": containers}}}});
         let job = jobs.create(&PostParams::default(), &serde_json::from_value(job).unwrap()).await.unwrap();
         let owner = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": job.metadata.uid}]);
-        let pod = json!({"metadata": {"name": "p", "ownerReferences": owner}, "spec": {"containers": []}});
+        let pod =
+            json!({"metadata": {"name": "p", "ownerReferences": owner}, "spec": {"containers": containers}});
         pods.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
         jobs.delete("j", &params).await.unwrap();
         assert_eq!(pods.list(&ListParams::default()).await.unwrap().items.len(), left);
@@ -165,7 +167,8 @@ async fn a_job_leaves_its_pods_behind_unless_asked() {
 async fn a_running_pod_is_ended_by_its_kubelet() {
     let client = client().await;
     let pods: Api<Pod> = Api::default_namespaced(client);
-    let pod = json!({"metadata": {"name": "p"}, "spec": {"nodeName": "n1", "containers": []}});
+    let containers = json!([{"name": "main", "image": "mill"}]);
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"nodeName": "n1", "containers": containers}});
     pods.create(&PostParams::default(), &serde_json::from_value(pod).unwrap()).await.unwrap();
     let ending = pods.delete("p", &DeleteParams::default()).await.unwrap().left().unwrap();
     assert_eq!(ending.metadata.deletion_grace_period_seconds, Some(30));

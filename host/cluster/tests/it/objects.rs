@@ -7,7 +7,7 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
 use millrace_cluster::{ApiServer, Environment};
 use serde_json::json;
 
-use crate::support::{api, cause_fields, client, kind, make, object, refused, version};
+use crate::support::{api, cause_fields, client, kind, make, object, raw, refused, version};
 
 #[tokio::test]
 async fn a_created_object_has_identity_defaults_and_version() {
@@ -137,6 +137,38 @@ async fn a_secret_takes_plain_text_and_gives_bytes() {
     let made = secrets.create(&PostParams::default(), &secret).await.unwrap();
     assert_eq!(made.data.unwrap()["token"].0, b"s3cr3t");
     assert_eq!((made.type_.as_deref(), made.string_data), (Some("Opaque"), None));
+}
+
+#[tokio::test]
+async fn a_job_that_could_not_run_is_refused_before_it_is_stored() {
+    let client = client().await;
+    let uri = "/apis/batch/v1/namespaces/default/jobs?dryRun=All&fieldValidation=Strict";
+    let job =
+        |pod: serde_json::Value| json!({"metadata": {"name": "j"}, "spec": {"template": {"spec": pod}}});
+    let sound = json!({"restartPolicy": "Never", "containers": [{"name": "main", "image": "mill"}]});
+    raw(&client, "POST", uri, "application/json", &job(sound)).await.unwrap();
+    let lacking =
+        json!({"containers": [{"name": "main", "volumeMounts": [{"name": "data", "mountPath": "/d"}]}]});
+    let refusal = refused(raw(&client, "POST", uri, "application/json", &job(lacking)).await);
+    let pod = "spec.template.spec";
+    let fields = [
+        format!("{pod}.restartPolicy"),
+        format!("{pod}.containers[0].image"),
+        format!("{pod}.containers[0].volumeMounts[0].name"),
+    ];
+    assert_eq!((refusal.code, cause_fields(&refusal)), (422, fields.to_vec()));
+    let unknown = job(
+        json!({"restartPolicy": "Never", "containers": [{"name": "main", "image": "mill", "imag": "x"}]}),
+    );
+    let refusal = refused(raw(&client, "POST", uri, "application/json", &unknown).await);
+    assert!(
+        refusal.message.ends_with("unknown field \"spec.template.spec.containers[0].imag\""),
+        "{}",
+        refusal.message
+    );
+    let mistyped = job(json!({"restartPolicy": "Never", "containers": "main"}));
+    let refusal = refused(raw(&client, "POST", uri, "application/json", &mistyped).await);
+    assert_eq!((refusal.code, refusal.reason.as_str()), (400, "BadRequest"));
 }
 
 #[tokio::test]

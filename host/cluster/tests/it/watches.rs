@@ -1,5 +1,6 @@
 //! Watches: where they begin, what they tell, how they end.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use kube::api::{
     Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams,
 };
 use kube::runtime::{WatchStreamExt, watcher};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::support::{api, client, kind, make, object, version};
@@ -192,4 +194,69 @@ async fn a_reflector_sees_what_a_list_shows() {
 
 fn mills_here(client: &kube::Client) -> Api<DynamicObject> {
     api(client, "Mill")
+}
+
+/// One step of a random history: which object, and what becomes of it.
+fn step() -> impl Strategy<Value = (String, Option<u8>)> {
+    ("[a-d]", proptest::option::of(0..3_u8))
+}
+
+/// Labels an object, creating it if need be, or deletes it.
+async fn take(client: &kube::Client, name: &str, tier: Option<u8>) {
+    let mills = api(client, "Mill");
+    let exists = mills.get_opt(name).await.unwrap().is_some();
+    match tier {
+        Some(tier) if exists => label(client, name, json!(format!("t{tier}"))).await,
+        Some(tier) => {
+            let labels = json!({"metadata": {"labels": {"mill": format!("t{tier}")}}, "spec": {}});
+            make(client, name, labels).await;
+        }
+        None if exists => drop(mills.delete(name, &DeleteParams::default()).await.unwrap()),
+        None => {}
+    }
+}
+
+/// What a follower holds after these events.
+fn replay(held: &mut BTreeMap<String, DynamicObject>, event: WatchEvent<DynamicObject>) {
+    match event {
+        WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+            held.insert(object.metadata.name.clone().unwrap(), object);
+        }
+        WatchEvent::Deleted(object) => drop(held.remove(&object.metadata.name.unwrap())),
+        WatchEvent::Bookmark(_) | WatchEvent::Error(_) => {}
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// From a list at any moment, the watch that follows leads to the list at the end, with and
+    /// without a selector.
+    #[test]
+    fn replaying_a_watch_gives_the_list(before in prop::collection::vec(step(), 0..12), after in prop::collection::vec(step(), 0..24)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let client = client().await;
+            for (name, tier) in &before {
+                take(&client, name, *tier).await;
+            }
+            for selector in ["", "mill=t1", "mill!=t1"] {
+                let list = ListParams::default().labels(selector);
+                let begin = api(&client, "Mill").list(&list).await.unwrap();
+                let mut held: BTreeMap<_, _> =
+                    begin.items.into_iter().map(|object| (object.metadata.name.clone().unwrap(), object)).collect();
+                for (name, tier) in &after {
+                    take(&client, name, *tier).await;
+                }
+                let params = WatchParams { timeout: Some(5), ..WatchParams::default().labels(selector) };
+                let mut events = watch(&client, &params, begin.metadata.resource_version.as_deref().unwrap()).await;
+                while let Some(event) = events.next().await {
+                    replay(&mut held, event.unwrap());
+                }
+                let end = api(&client, "Mill").list(&list).await.unwrap();
+                prop_assert_eq!(held.into_values().collect::<Vec<_>>(), end.items);
+            }
+            Ok(())
+        })?;
+    }
 }
