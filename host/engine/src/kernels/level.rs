@@ -1,6 +1,7 @@
 //! Which instructions this processor has, and the arithmetic that runs on each level.
 
-/// Instruction levels that the kernels are compiled for, beside the target's baseline.
+/// Instruction levels that the kernels are compiled for. AVX-512 is not one of them: the compiler
+/// makes a poor loop of these tiles for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     /// What every processor of the target has. Without fused multiply-add it is emulated: slow, same bits.
@@ -8,9 +9,6 @@ pub(crate) enum Level {
     /// AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// AVX-512 foundation.
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
 }
 
 impl Level {
@@ -18,12 +16,7 @@ impl Level {
     #[cfg(target_arch = "x86_64")]
     pub(crate) fn detect() -> Self {
         let avx2 = std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma");
-        let wide = std::is_x86_feature_detected!("avx512f") && std::is_x86_feature_detected!("avx512vl");
-        match (avx2, wide) {
-            (true, true) => Self::Avx512,
-            (true, false) => Self::Avx2,
-            _ => Self::Baseline,
-        }
+        if avx2 { Self::Avx2 } else { Self::Baseline }
     }
 
     /// The best level of this processor: others have fused multiply-add in their baseline.

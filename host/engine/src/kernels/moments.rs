@@ -4,7 +4,8 @@ use super::level::{Level, Real};
 use super::matrix::{BadCell, KernelError, Matrix};
 use super::panel::{Panel, ROWS};
 
-/// Lanes of a strip and rows of a tile: eight accumulators of two 256-bit or one 512-bit register.
+/// Lanes of a strip; a tile of four rows of them fills eight 256-bit accumulators, which is what two
+/// fused multiply-adds a cycle with four cycles' latency need.
 const SINGLE_LANES: usize = 16;
 const DOUBLE_LANES: usize = 8;
 
@@ -101,7 +102,7 @@ impl Moments {
 }
 
 macro_rules! on_every_level {
-    ($name:ident, $avx2:ident, $avx512:ident, $real:ty, $lanes:ident, $narrow:literal, $wide:literal) => {
+    ($name:ident, $avx2:ident, $real:ty, $lanes:ident, $tile:literal) => {
         fn $name(
             level: Level,
             matrix: &Matrix,
@@ -111,15 +112,11 @@ macro_rules! on_every_level {
             bad: &mut Vec<BadCell>,
         ) {
             match level {
-                Level::Baseline => add::<$real, $lanes, $narrow>(matrix, shift, panel, totals, bad),
+                Level::Baseline => add::<$real, $lanes, $tile>(matrix, shift, panel, totals, bad),
                 #[cfg(target_arch = "x86_64")]
                 #[expect(unsafe_code, reason = "instructions beyond the target's baseline")]
                 // SAFETY: `Level::detect` found these instructions on this processor.
                 Level::Avx2 => unsafe { $avx2(matrix, shift, panel, totals, bad) },
-                #[cfg(target_arch = "x86_64")]
-                #[expect(unsafe_code, reason = "instructions beyond the target's baseline")]
-                // SAFETY: as above.
-                Level::Avx512 => unsafe { $avx512(matrix, shift, panel, totals, bad) },
             }
         }
 
@@ -132,25 +129,13 @@ macro_rules! on_every_level {
             totals: &mut Totals,
             bad: &mut Vec<BadCell>,
         ) {
-            add::<$real, $lanes, $narrow>(matrix, shift, panel, totals, bad);
-        }
-
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2,fma,avx512f,avx512vl")]
-        fn $avx512(
-            matrix: &Matrix,
-            shift: &[f64],
-            panel: &mut Panel<$real, $lanes>,
-            totals: &mut Totals,
-            bad: &mut Vec<BadCell>,
-        ) {
-            add::<$real, $lanes, $wide>(matrix, shift, panel, totals, bad);
+            add::<$real, $lanes, $tile>(matrix, shift, panel, totals, bad);
         }
     };
 }
 
-on_every_level!(add_single, add_single_avx2, add_single_avx512, f32, SINGLE_LANES, 4, 8);
-on_every_level!(add_double, add_double_avx2, add_double_avx512, f64, DOUBLE_LANES, 4, 8);
+on_every_level!(add_single, add_single_avx2, f32, SINGLE_LANES, 4);
+on_every_level!(add_double, add_double_avx2, f64, DOUBLE_LANES, 4);
 
 #[inline(always)]
 fn add<T: Real, const LANES: usize, const TILE: usize>(

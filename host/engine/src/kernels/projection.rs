@@ -149,7 +149,7 @@ impl Sink {
 }
 
 macro_rules! on_every_level {
-    ($name:ident, $avx2:ident, $avx512:ident, $real:ty) => {
+    ($name:ident, $avx2:ident, $real:ty) => {
         fn $name(
             level: Level,
             matrix: &Matrix,
@@ -163,10 +163,6 @@ macro_rules! on_every_level {
                 #[expect(unsafe_code, reason = "instructions beyond the target's baseline")]
                 // SAFETY: `Level::detect` found these instructions on this processor.
                 Level::Avx2 => unsafe { $avx2(matrix, shift, prepared, sink) },
-                #[cfg(target_arch = "x86_64")]
-                #[expect(unsafe_code, reason = "instructions beyond the target's baseline")]
-                // SAFETY: as above.
-                Level::Avx512 => unsafe { $avx512(matrix, shift, prepared, sink) },
             }
         }
 
@@ -175,17 +171,11 @@ macro_rules! on_every_level {
         fn $avx2(matrix: &Matrix, shift: &[f64], prepared: &mut Prepared<$real>, sink: &mut Sink) {
             apply::<$real>(matrix, shift, prepared, sink);
         }
-
-        #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2,fma,avx512f,avx512vl")]
-        fn $avx512(matrix: &Matrix, shift: &[f64], prepared: &mut Prepared<$real>, sink: &mut Sink) {
-            apply::<$real>(matrix, shift, prepared, sink);
-        }
     };
 }
 
-on_every_level!(apply_single, apply_single_avx2, apply_single_avx512, f32);
-on_every_level!(apply_double, apply_double_avx2, apply_double_avx512, f64);
+on_every_level!(apply_single, apply_single_avx2, f32);
+on_every_level!(apply_double, apply_double_avx2, f64);
 
 #[inline(always)]
 fn apply<T: Real>(matrix: &Matrix, shift: &[f64], prepared: &mut Prepared<T>, sink: &mut Sink) {
