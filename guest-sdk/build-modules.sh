@@ -36,10 +36,7 @@ rustup_target() {
 
 # Debian's toolchain ships the standard library as source, so it is built along with the modules.
 has_debian() {
-    [ -x /usr/bin/cargo ] && [ -x "$debian_bin/wasm-component-ld" ] && [ -d /usr/src/rustc-web ] || [ -d "$(debian_source)" ]
-}
-debian_source() {
-    printf '%s/lib/rustlib/src/rust/library' "$(/usr/bin/rustc --print sysroot 2>/dev/null || echo /usr)"
+    [ -x /usr/bin/cargo ] && [ -x "$debian_bin/wasm-component-ld" ] && [ -d /usr/lib/rustlib/src/rust/library ]
 }
 
 cargo_build() {
