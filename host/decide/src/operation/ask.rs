@@ -25,6 +25,12 @@ pub trait Ask: fmt::Debug + Send + Sync {
     /// The Datasets that an operation in `namespace` names.
     fn uses(&self, namespace: &str) -> Vec<Name>;
 
+    /// Those of them that an operation in `namespace` publishes into.
+    fn writes(&self, namespace: &str) -> Vec<Name> {
+        let _ = namespace;
+        Vec::new()
+    }
+
     /// The module that it names, if any.
     fn module(&self) -> Option<&str> {
         None

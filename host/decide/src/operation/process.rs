@@ -29,6 +29,21 @@ impl Ask for DataProcessingSpec {
         self.datasets.iter().map(|one| used(one, namespace)).collect()
     }
 
+    fn writes(&self, namespace: &str) -> Vec<Name> {
+        let Some(wasm) = &self.processor.wasm else { return Vec::new() };
+        let model = wasm.model.iter().filter(|_| wasm.method != Method::Transform);
+        let bare = |one: &DatasetUse| TaskDataset {
+            namespace: used(one, namespace).namespace,
+            name: one.name.clone(),
+            path: one.path.clone(),
+            ..TaskDataset::default()
+        };
+        let datasets: Vec<TaskDataset> = self.datasets.iter().map(bare).collect();
+        let places =
+            wasm.output.iter().chain(model).filter_map(|path| paths::resolve("output", path, &datasets).ok());
+        places.map(|place| Name::new(&place.dataset.namespace, &place.dataset.name)).collect()
+    }
+
     fn module(&self) -> Option<&str> {
         self.processor.wasm.as_ref().map(|wasm| wasm.module.as_str())
     }

@@ -1,0 +1,330 @@
+//! How each kind is kept, and what a change of it concerns.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use kube::{Resource, ResourceExt};
+use millrace_crds::dataset::{Dataset, DatasetGroup};
+use millrace_crds::node_task::Action;
+use millrace_crds::{
+    CacheNode, DataLoad, DataProcessing, NodeTask, ProcessorModule, Reason, RuntimeProfile, condition,
+};
+use millrace_decide::operation::Operation;
+use millrace_decide::placement::Node;
+use millrace_decide::{Name, OperationKind, OperationName, gate};
+use serde::de::DeserializeOwned;
+
+use super::Objects;
+use crate::key::Key;
+
+/// A kind that is watched.
+pub(crate) trait Cached:
+    Resource<DynamicType: Clone + Eq + std::hash::Hash + Debug + Send + Sync>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// Keeps the object; says what has to be looked at.
+    fn put(objects: &mut Objects, kind: &Self::DynamicType, object: Self) -> Vec<Key>;
+    /// Forgets the object; says what has to be looked at.
+    fn remove(objects: &mut Objects, kind: &Self::DynamicType, name: &Name) -> Vec<Key>;
+    /// The names of all that are kept.
+    fn names(objects: &Objects, kind: &Self::DynamicType) -> Vec<Name>;
+}
+
+/// An object's namespace and name.
+pub(crate) fn name_of<K: Resource>(object: &K) -> Name {
+    Name { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+}
+
+impl Cached for Dataset {
+    fn put(objects: &mut Objects, group: &DatasetGroup, object: Self) -> Vec<Key> {
+        let name = name_of(&object);
+        let key = Key::Dataset(*group, name.clone());
+        let no_node = Reason::NoNode.to_string();
+        let conditions = object.status.iter().flat_map(|status| &status.conditions);
+        let homeless =
+            conditions.into_iter().any(|one| one.type_ == condition::READY && one.reason == no_node);
+        set_homeless(objects, &key, homeless);
+        let old = objects.datasets.insert((name.clone(), *group), Arc::new(object.clone()));
+        // Operations read a Dataset's spec; its status is none of their business.
+        let spoken = |dataset: &Self| {
+            (dataset.metadata.generation, dataset.metadata.deletion_timestamp.is_some(), dataset.uid())
+        };
+        if old.is_some_and(|old| spoken(&old) == spoken(&object)) {
+            return vec![key];
+        }
+        concerned(objects, key, &name)
+    }
+
+    fn remove(objects: &mut Objects, group: &DatasetGroup, name: &Name) -> Vec<Key> {
+        let key = Key::Dataset(*group, name.clone());
+        objects.datasets.remove(&(name.clone(), *group));
+        objects.homeless.remove(&key);
+        concerned(objects, key, name)
+    }
+
+    fn names(objects: &Objects, group: &DatasetGroup) -> Vec<Name> {
+        let mine = objects.datasets.keys().filter(|(_, other)| other == group);
+        mine.map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// A Dataset, its namesake of the other group, and the operations that use it.
+fn concerned(objects: &Objects, key: Key, name: &Name) -> Vec<Key> {
+    let twins = DatasetGroup::ALL.map(|group| Key::Dataset(group, name.clone()));
+    let users = objects.users.get(name).cloned().map(Key::Operation);
+    std::iter::once(key).chain(twins).chain(users).collect()
+}
+
+fn set_homeless(objects: &mut Objects, key: &Key, homeless: bool) {
+    if homeless {
+        objects.homeless.insert(key.clone());
+    } else {
+        objects.homeless.remove(key);
+    }
+}
+
+macro_rules! cached_operation {
+    ($($kind:ident),+) => {$(
+        impl Cached for $kind {
+            fn put(objects: &mut Objects, (): &(), object: Self) -> Vec<Key> {
+                put_operation(objects, Operation::from(object))
+            }
+
+            fn remove(objects: &mut Objects, (): &(), name: &Name) -> Vec<Key> {
+                remove_operation(objects, &OperationName { kind: OperationKind::$kind, name: name.clone() })
+            }
+
+            fn names(objects: &Objects, (): &()) -> Vec<Name> {
+                let mine = objects.operations.keys().filter(|name| name.kind == OperationKind::$kind);
+                mine.map(|name| name.name.clone()).collect()
+            }
+        }
+    )+};
+}
+
+cached_operation!(DataLoad, DataProcessing);
+
+fn put_operation(objects: &mut Objects, operation: Operation) -> Vec<Key> {
+    let name = operation.name.clone();
+    let old = objects.operations.remove(&name);
+    if let Some(old) = &old {
+        unindex(objects, old);
+    }
+    index(objects, &operation);
+    let mut keys = vec![Key::Operation(name.clone())];
+    // What runs after it cares how it stands, not how far it is.
+    let stands = |one: &Operation| (one.status.phase, one.uid.clone(), one.deleting.is_some());
+    let before = old.as_ref().map(|old| stands(old));
+    if before.as_ref() != Some(&stands(&operation)) {
+        keys.extend(objects.dependents.get(&name).cloned().map(Key::Operation));
+        keys.extend(finished(objects, &operation));
+    }
+    // What it runs after is kept while it is awaited, so that one cares when this starts.
+    let started = |one: &Operation| one.status.start_time.is_some() || one.status.phase.is_finished();
+    if started(&operation) && !old.is_some_and(|old| started(&old)) {
+        keys.extend(after(&operation).map(Key::Operation));
+    }
+    objects.operations.insert(name, Arc::new(operation));
+    keys
+}
+
+/// What an operation that ended wrote to, or loaded, has changed.
+fn finished(objects: &mut Objects, operation: &Operation) -> Vec<Key> {
+    let Some(ended) = operation.status.completion_time.as_ref().map(|time| time.0) else {
+        return Vec::new();
+    };
+    let namespace = &operation.name.name.namespace;
+    let written = operation.ask.writes(namespace);
+    for name in &written {
+        let latest = objects.written.entry(name.clone()).or_insert(ended);
+        *latest = (*latest).max(ended);
+    }
+    let touched = written.into_iter().chain(operation.ask.uses(namespace));
+    touched.flat_map(|name| DatasetGroup::ALL.map(|group| Key::Dataset(group, name.clone()))).collect()
+}
+
+fn remove_operation(objects: &mut Objects, name: &OperationName) -> Vec<Key> {
+    let mut keys = vec![Key::Operation(name.clone())];
+    if let Some(old) = objects.operations.remove(name) {
+        unindex(objects, &old);
+        keys.extend(after(&old).map(Key::Operation));
+    }
+    keys.extend(objects.dependents.get(name).cloned().map(Key::Operation));
+    keys
+}
+
+fn after(operation: &Operation) -> Option<OperationName> {
+    let run_after = operation.ask.fields().run_after.as_ref()?;
+    gate::target(run_after, &operation.name.name.namespace).ok()
+}
+
+/// The namespace in which an operation looks for its module.
+fn module_namespace(operation: &Operation) -> Option<String> {
+    let module = operation.ask.module()?;
+    let own = operation.name.name.namespace.as_str();
+    Some(module.split_once('/').map_or(own, |(namespace, _)| namespace).to_owned())
+}
+
+fn named_datasets(operation: &Operation) -> Vec<Name> {
+    let namespace = &operation.name.name.namespace;
+    let made = operation.ask.outputs().iter().map(|output| Name::new(namespace, &output.dataset));
+    operation.ask.uses(namespace).into_iter().chain(made).collect()
+}
+
+fn index(objects: &mut Objects, operation: &Operation) {
+    let name = &operation.name;
+    let status = &operation.status;
+    let key = Key::Operation(name.clone());
+    let waits = matches!(status.reason, Some(Reason::NoNode | Reason::NodeLost));
+    set_homeless(objects, &key, waits && !status.phase.is_finished());
+    if status.phase.is_finished() {
+        return;
+    }
+    if let Some(after) = after(operation) {
+        objects.dependents.insert(after, name.clone());
+    }
+    for dataset in named_datasets(operation) {
+        objects.users.insert(dataset, name.clone());
+    }
+    if let (Some(namespace), None) = (module_namespace(operation), &status.start_time) {
+        objects.seekers.insert(namespace, name.clone());
+    }
+}
+
+fn unindex(objects: &mut Objects, operation: &Operation) {
+    let name = &operation.name;
+    objects.homeless.remove(&Key::Operation(name.clone()));
+    if let Some(after) = after(operation) {
+        objects.dependents.remove(&after, name);
+    }
+    for dataset in named_datasets(operation) {
+        objects.users.remove(&dataset, name);
+    }
+    if let Some(namespace) = module_namespace(operation) {
+        objects.seekers.remove(&namespace, name);
+    }
+}
+
+impl Cached for NodeTask {
+    fn put(objects: &mut Objects, (): &(), object: Self) -> Vec<Key> {
+        let name = name_of(&object);
+        objects.tasks_of.insert(object.spec.operation.uid.clone(), name.clone());
+        if let (Action::Load, Some(dataset)) = (object.spec.action, loaded(&object)) {
+            objects.loads_of.insert(dataset, name.clone());
+        }
+        let keys = owners(&object);
+        objects.tasks.insert(name, Arc::new(object));
+        keys
+    }
+
+    fn remove(objects: &mut Objects, (): &(), name: &Name) -> Vec<Key> {
+        let Some(old) = objects.tasks.remove(name) else { return Vec::new() };
+        objects.tasks_of.remove(&old.spec.operation.uid, name);
+        if let Some(dataset) = loaded(&old) {
+            objects.loads_of.remove(&dataset, name);
+        }
+        owners(&old)
+    }
+
+    fn names(objects: &Objects, (): &()) -> Vec<Name> {
+        objects.tasks.keys().cloned().collect()
+    }
+}
+
+fn loaded(task: &NodeTask) -> Option<Name> {
+    task.spec.datasets.first().map(|dataset| Name::new(&dataset.namespace, &dataset.name))
+}
+
+/// What a task belongs to.
+fn owners(task: &NodeTask) -> Vec<Key> {
+    let owner = &task.spec.operation;
+    let name = Name { namespace: task.namespace().unwrap_or_default(), name: owner.name.clone() };
+    match OperationKind::of(&owner.kind) {
+        Some(kind) => vec![Key::Operation(OperationName { kind, name })],
+        None => DatasetGroup::ALL.map(|group| Key::Dataset(group, name.clone())).into(),
+    }
+}
+
+impl Cached for CacheNode {
+    fn put(objects: &mut Objects, (): &(), object: Self) -> Vec<Key> {
+        let old = objects.nodes.insert(object.name_any(), Arc::new(object.clone()));
+        let mut keys = changed_datasets(old.as_deref(), &object);
+        if appeared(old.as_deref(), &object) {
+            keys.extend(objects.homeless.iter().cloned());
+        }
+        keys
+    }
+
+    fn remove(objects: &mut Objects, (): &(), name: &Name) -> Vec<Key> {
+        let Some(old) = objects.nodes.remove(&name.name) else { return Vec::new() };
+        changed_datasets(Some(&old), &Self::new(&name.name, old.spec.clone()))
+    }
+
+    fn names(objects: &Objects, (): &()) -> Vec<Name> {
+        objects.nodes.keys().map(|name| Name::new("", name)).collect()
+    }
+}
+
+/// Whether an agent is there that was not: a heartbeat alone concerns nobody who waits for a node.
+fn appeared(old: Option<&CacheNode>, new: &CacheNode) -> bool {
+    let Some(old) = old else { return true };
+    let (before, after) = (Node::of(old), Node::of(new));
+    before.labels != after.labels || after.seen.is_some_and(|seen| !before.is_alive(seen))
+}
+
+/// The Datasets of which a node holds something else than before.
+fn changed_datasets(old: Option<&CacheNode>, new: &CacheNode) -> Vec<Key> {
+    let held = |node: &CacheNode| node.status.clone().map(|status| status.datasets).unwrap_or_default();
+    let (before, after) = (old.map(held).unwrap_or_default(), held(new));
+    let changed = before
+        .iter()
+        .filter(|one| !after.contains(one))
+        .chain(after.iter().filter(|one| !before.contains(one)));
+    changed
+        .map(|one| Name::new(&one.namespace, &one.name))
+        .flat_map(|name| DatasetGroup::ALL.map(|group| Key::Dataset(group, name.clone())))
+        .collect()
+}
+
+impl Cached for ProcessorModule {
+    fn put(objects: &mut Objects, (): &(), object: Self) -> Vec<Key> {
+        let name = name_of(&object);
+        objects.modules.insert(name.clone(), Arc::new(object));
+        objects.seekers.get(&name.namespace).cloned().map(Key::Operation).collect()
+    }
+
+    fn remove(objects: &mut Objects, (): &(), name: &Name) -> Vec<Key> {
+        objects.modules.remove(name);
+        objects.seekers.get(&name.namespace).cloned().map(Key::Operation).collect()
+    }
+
+    fn names(objects: &Objects, (): &()) -> Vec<Name> {
+        objects.modules.keys().cloned().collect()
+    }
+}
+
+impl Cached for RuntimeProfile {
+    fn put(objects: &mut Objects, (): &(), object: Self) -> Vec<Key> {
+        objects.profiles.insert(object.name_any(), Arc::new(object));
+        all_datasets(objects)
+    }
+
+    fn remove(objects: &mut Objects, (): &(), name: &Name) -> Vec<Key> {
+        objects.profiles.remove(&name.name);
+        all_datasets(objects)
+    }
+
+    fn names(objects: &Objects, (): &()) -> Vec<Name> {
+        objects.profiles.keys().map(|name| Name::new("", name)).collect()
+    }
+}
+
+/// A profile concerns every Dataset: its selector may fit any of them. Profiles change rarely.
+fn all_datasets(objects: &Objects) -> Vec<Key> {
+    objects.datasets.keys().map(|(name, group)| Key::Dataset(*group, name.clone())).collect()
+}

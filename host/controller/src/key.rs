@@ -1,0 +1,24 @@
+//! What is worked on: one object.
+
+use std::fmt;
+
+use millrace_crds::dataset::DatasetGroup;
+use millrace_decide::{Name, OperationName};
+
+/// An object that is reconciled.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Key {
+    /// An operation of any kind.
+    Operation(OperationName),
+    /// A Dataset of one group.
+    Dataset(DatasetGroup, Name),
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operation(name) => write!(formatter, "{name}"),
+            Self::Dataset(group, name) => write!(formatter, "Dataset.{} {name}", group.name()),
+        }
+    }
+}
