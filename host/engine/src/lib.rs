@@ -24,6 +24,8 @@ mod memory;
 mod module;
 mod names;
 mod precheck;
+#[cfg(test)]
+mod roundtrip;
 mod run;
 mod schema;
 mod state;

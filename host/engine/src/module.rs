@@ -80,7 +80,7 @@ impl Module {
 impl Exports {
     fn find(component: &Component, pre: &InstancePre<TaskState>) -> wasmtime::Result<Self> {
         let has = |interface: &str| {
-            component.get_export_index(None, &format!("millrace:processor/{interface}@0.1.0")).is_some()
+            component.get_export_index(None, format!("millrace:processor/{interface}@0.1.0")).is_some()
         };
         Ok(Self {
             descriptor: descriptor::OnlyDescriptorIndices::new(pre)?,

@@ -1,0 +1,14 @@
+//! The engine's integration tests.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    reason = "tests"
+)]
+
+mod guests;
+mod hostile;
+mod inspection;
+mod kernels;
+mod runs;
