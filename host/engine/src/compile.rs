@@ -52,9 +52,10 @@ pub fn cache_key(digest: &str) -> Result<String, CompileError> {
     Ok(format!("{digest}-{}", machine.get(..16).unwrap_or(&machine)))
 }
 
-/// The instruction sets that change what the compiler emits.
+/// The instruction sets of this processor that change what the compiler emits.
 #[cfg(target_arch = "x86_64")]
-fn processor_features() -> Vec<&'static str> {
+#[must_use]
+pub fn processor_features() -> Vec<&'static str> {
     macro_rules! present {
         ($($name:tt),*) => { [$(($name, std::is_x86_feature_detected!($name))),*] };
     }
@@ -80,9 +81,10 @@ fn processor_features() -> Vec<&'static str> {
     all.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
 }
 
-/// The instruction sets that change what the compiler emits.
+/// The instruction sets of this processor that change what the compiler emits.
 #[cfg(not(target_arch = "x86_64"))]
-fn processor_features() -> Vec<&'static str> {
+#[must_use]
+pub fn processor_features() -> Vec<&'static str> {
     vec![std::env::consts::ARCH]
 }
 

@@ -30,7 +30,7 @@ mod run;
 mod schema;
 mod state;
 
-pub use compile::{CompileError, cache_key, compile, digest};
+pub use compile::{CompileError, cache_key, compile, digest, processor_features};
 pub use descriptor::{Descriptor, ElementType, Guarantee, Port, PortField, PortSchema, Trait};
 pub use error::{Fault, ModuleError, RunError};
 pub use inspect::{InspectError, ModuleInfo, inspect};
