@@ -6,6 +6,7 @@
 
 mod disk;
 mod readme;
+mod remote;
 mod staging;
 mod sweep;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::manifest::{MANIFEST_VERSION, Manifest};
 use disk::Disk;
 use staging::{DRAFT, OURS, REPLACED, lock_output};
 
+pub use remote::{RemoteError, publish_to_store, sweep_store};
 pub use staging::Staging;
 pub use sweep::sweep;
 

@@ -12,9 +12,14 @@ const MARK: &str = "<!-- written by Millrace; edit or remove this line to keep y
 /// Whether a README may be written at `path`: there is none, or one of ours.
 pub(crate) fn is_ours(path: &Path) -> bool {
     match std::fs::read_to_string(path) {
-        Ok(text) => text.contains(MARK),
+        Ok(text) => is_marked(&text),
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
+}
+
+/// Whether a README with this text is ours to replace.
+pub(crate) fn is_marked(text: &str) -> bool {
+    text.contains(MARK)
 }
 
 /// The README of `manifest`.

@@ -13,6 +13,8 @@ pub(super) struct Collector<'a> {
     what: String,
     selection: &'a Selection,
     max_files: usize,
+    /// Hidden files and bookkeeping are kept too.
+    everything: bool,
     seen: usize,
     files: Vec<InputFile>,
     /// Folders that Millrace published: their README.md is ours, not data.
@@ -24,7 +26,14 @@ const SEEN_PER_FILE: usize = 4;
 
 impl<'a> Collector<'a> {
     pub(super) fn new(what: String, selection: &'a Selection, max_files: usize) -> Self {
-        Self { what, selection, max_files, seen: 0, files: Vec::new(), published: BTreeSet::new() }
+        let (files, published) = (Vec::new(), BTreeSet::new());
+        Self { what, selection, max_files, everything: false, seen: 0, files, published }
+    }
+
+    /// Keeps what is otherwise left out: for those who look after the bookkeeping itself.
+    pub(super) fn with_everything(mut self, everything: bool) -> Self {
+        self.everything = everything;
+        self
     }
 
     /// Takes one entry; `path` is relative to the mount.
@@ -43,7 +52,7 @@ impl<'a> Collector<'a> {
         if let Some(folder) = published_folder(path) {
             self.published.insert(folder.to_owned());
         }
-        if !is_bookkeeping(path) && self.selection.matches(path) {
+        if (self.everything || !is_bookkeeping(path)) && self.selection.matches(path) {
             self.files.push(InputFile { path: path.to_owned(), size, version });
         }
         Ok(())
@@ -54,7 +63,7 @@ impl<'a> Collector<'a> {
         let what = self.what.clone();
         let published = self.published;
         let mut list = FileList::new(self.files);
-        list.files.retain(|file| !is_published_readme(&file.path, &published));
+        list.files.retain(|file| self.everything || !is_published_readme(&file.path, &published));
         let markers = files_that_are_folders(&list);
         if let Some(clash) = markers.iter().find(|path| list.find(path).is_some_and(|file| file.size > 0)) {
             let why = format!("{clash:?} is a file and a folder at once: rename one of them");

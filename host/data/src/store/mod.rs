@@ -98,12 +98,26 @@ impl Store {
     /// A selection that matches nothing gives an empty list.
     pub async fn list(&self, selection: &Selection) -> Result<FileList, StoreError> {
         match &self.inner.backend {
-            Backend::S3(bucket) => bucket.list(selection).await,
+            Backend::S3(bucket) => bucket.list(selection, false).await,
             Backend::Http(files) => files.list(selection).await,
             Backend::Local(folder) => {
                 let (folder, selection) = (folder.clone(), selection.clone());
                 blocking(move || folder.list(&selection)).await
             }
+        }
+    }
+
+    /// As [`Store::list`] on S3, with hidden files and bookkeeping.
+    ///
+    /// # Errors
+    /// See [`Store::list`]; [`StoreError::Unsupported`] for other stores.
+    pub async fn list_everything(&self, selection: &Selection) -> Result<FileList, StoreError> {
+        match &self.inner.backend {
+            Backend::S3(bucket) => bucket.list(selection, true).await,
+            _ => Err(StoreError::Unsupported {
+                what: self.describe(""),
+                why: "only s3:// keeps its own records".into(),
+            }),
         }
     }
 

@@ -84,10 +84,15 @@ impl Bucket {
         format!("s3://{}/{}", self.bucket, joined(folder, path))
     }
 
-    pub(super) async fn list(&self, selection: &Selection) -> Result<crate::list::FileList, StoreError> {
+    pub(super) async fn list(
+        &self,
+        selection: &Selection,
+        everything: bool,
+    ) -> Result<crate::list::FileList, StoreError> {
         let base = self.base().await?;
         let what = self.describe("");
-        let mut collector = Collector::new(what.clone(), selection, self.policy.max_files);
+        let mut collector =
+            Collector::new(what.clone(), selection, self.policy.max_files).with_everything(everything);
         if let Some(only) = &base.only {
             collector.push(only.location.filename().unwrap_or_default(), only.size, version(only))?;
             return collector.finish();
@@ -109,7 +114,7 @@ impl Bucket {
                 Some(next) => page_token = Some(next),
             }
         }
-        self.with_object_itself(selection, &base, &mut collector).await?;
+        self.with_object_itself(selection, base, &mut collector).await?;
         collector.finish()
     }
 

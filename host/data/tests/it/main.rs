@@ -10,6 +10,7 @@
 mod cache;
 mod http;
 mod kill;
+mod publish;
 mod s3;
 
 use std::collections::BTreeMap;
