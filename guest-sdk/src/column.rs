@@ -132,6 +132,11 @@ impl Column {
         })
     }
 
+    /// Where each row's bytes begin and the last row's end; nothing for types without offsets.
+    pub(crate) fn bounds(&self) -> impl Iterator<Item = usize> + '_ {
+        i32s(self.offsets.as_deref().unwrap_or_default()).map(|offset| offset as usize)
+    }
+
     /// All elements of a numeric column as f64, row after row.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crate::{Column, Dtype, Error, Result};
 #[derive(Debug)]
 pub struct KeyColumn {
     column: Column,
-    offsets: Vec<u32>,
+    offsets: Vec<usize>,
 }
 
 impl KeyColumn {
@@ -26,16 +26,7 @@ impl KeyColumn {
             let message = format!("column `{name}` cannot be a key: only texts, numbers and booleans can");
             return Err(Error::input(message));
         }
-        let mut offsets = Vec::new();
-        if column.dtype().is_bytes() {
-            offsets.reserve(column.rows() + 1);
-            offsets.push(0);
-            let mut end = 0;
-            for string in column.byte_strings() {
-                end += string.len() as u32;
-                offsets.push(end);
-            }
-        }
+        let offsets = column.bounds().collect();
         Ok(Self { column, offsets })
     }
 
@@ -60,7 +51,7 @@ impl KeyColumn {
 
     fn string(&self, row: usize) -> Option<&[u8]> {
         let (start, end) = (*self.offsets.get(row)?, *self.offsets.get(row + 1)?);
-        self.column.value_bytes().get(start as usize..end as usize)
+        self.column.value_bytes().get(start..end)
     }
 
     fn write_text(&self, row: usize, out: &mut Vec<u8>) -> Option<()> {
@@ -113,6 +104,7 @@ pub fn push_part(text: Option<&[u8]>, out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Buffers, Field};
 
     fn texts(column: Column) -> Vec<String> {
         let keys = KeyColumn::new(column, "c").unwrap();
@@ -144,6 +136,15 @@ mod tests {
             ["1", "0.099975586"]
         );
         assert_eq!(texts(Column::from_i64(&[1, 2]).with_missing(|row| row == 0)), ["(missing)", "2"]);
+    }
+
+    #[test]
+    fn offsets_need_not_begin_at_zero() {
+        let offsets = [2_i32, 3, 3, 5].map(i32::to_le_bytes).concat();
+        let buffers = Buffers { values: b"xxabc".to_vec(), offsets: Some(offsets), validity: None };
+        let column = Column::new(&Field::new("c", Dtype::Utf8), 3, buffers).unwrap();
+        assert_eq!(column.byte_strings().collect::<Vec<_>>(), [b"a".as_slice(), b"", b"bc"]);
+        assert_eq!(texts(column), ["a", "", "bc"]);
     }
 
     #[test]
