@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
@@ -22,6 +22,9 @@ use crate::registry::Resource;
 use crate::request::{ObjectPath, Options, Target, parse_path, parse_query};
 use crate::status::Refusal;
 use crate::{discovery, verbs, view, watch};
+
+/// The largest body of a request, as in the API server: 3 MiB.
+const LARGEST_BODY: usize = 3 << 20;
 
 /// The body of a response: JSON, or a stream of watch events.
 pub type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
@@ -97,7 +100,7 @@ impl ApiServer {
     fn respond(&self, head: &Head, path: &str, query: &str, body: Bytes) -> Response<ResponseBody> {
         match self.answer(head, path, query, body) {
             Ok((resource, answer, options)) => self.render(head.view, resource, answer, &options),
-            Err(refusal) => json_response(refusal.code, refusal.to_value().to_string(), &[]),
+            Err(refusal) => refuse(&refusal),
         }
     }
 
@@ -156,11 +159,7 @@ impl ApiServer {
                 stream_response(StreamBody::new(events))
             }
             (Answer::Other(value), _) => json_response(200, value.to_string(), &[]),
-            (_, None) => json_response(
-                500,
-                Refusal::internal("an object without a resource").to_value().to_string(),
-                &[],
-            ),
+            (_, None) => refuse(&Refusal::internal("an object without a resource")),
         }
     }
 }
@@ -207,14 +206,25 @@ where
         let server = self.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let body = body.collect().await.map_err(Into::into)?.to_bytes();
             let head = Head::of(&parts.method, &parts.headers);
-            let response =
-                server.respond(&head, parts.uri.path(), parts.uri.query().unwrap_or_default(), body);
+            let response = match Limited::new(body, LARGEST_BODY).collect().await {
+                Ok(body) => {
+                    let query = parts.uri.query().unwrap_or_default();
+                    server.respond(&head, parts.uri.path(), query, body.to_bytes())
+                }
+                Err(error) if error.is::<LengthLimitError>() => {
+                    refuse(&Refusal::too_large_body(LARGEST_BODY))
+                }
+                Err(error) => return Err(error),
+            };
             tracing::debug!(method = %parts.method, uri = %parts.uri, code = response.status().as_u16(), "answered");
             Ok(response)
         })
     }
+}
+
+fn refuse(refusal: &Refusal) -> Response<ResponseBody> {
+    json_response(refusal.code, refusal.to_value().to_string(), &[])
 }
 
 fn json_response(code: u16, body: String, warnings: &[String]) -> Response<ResponseBody> {

@@ -134,6 +134,12 @@ impl Refusal {
         Self::forbidden(resource, name, &why).caused_by(vec![cause])
     }
 
+    /// 413: the body is larger than the server reads.
+    pub(crate) fn too_large_body(limit: usize) -> Self {
+        let message = format!("Request entity too large: limit is {limit}");
+        Self::new(413, "RequestEntityTooLarge", message)
+    }
+
     /// 415: a patch in a format the server does not know.
     pub(crate) fn unsupported_media_type(given: &str) -> Self {
         let message = format!(

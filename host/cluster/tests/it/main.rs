@@ -3,6 +3,7 @@
 
 mod apply;
 mod cel;
+mod connecting;
 mod deletion;
 mod discovery;
 mod lists;

@@ -224,3 +224,14 @@ async fn time_and_identifiers_are_those_given() {
     );
     assert_eq!(made.metadata.creation_timestamp.unwrap().0.to_string(), "2031-02-03T04:05:06Z");
 }
+
+#[tokio::test]
+async fn a_body_beyond_three_mebibytes_is_not_read() {
+    let maps: Api<ConfigMap> = Api::default_namespaced(client().await);
+    let map = |size: usize| -> ConfigMap {
+        serde_json::from_value(json!({"metadata": {"name": "a"}, "data": {"a": "x".repeat(size)}})).unwrap()
+    };
+    let refusal = refused(maps.create(&PostParams::default(), &map(3 << 20)).await);
+    assert_eq!((refusal.code, refusal.reason.as_str()), (413, "RequestEntityTooLarge"));
+    maps.create(&PostParams::default(), &map(2 << 20)).await.unwrap();
+}
