@@ -5,12 +5,15 @@
 pub mod batch;
 pub mod cache;
 pub mod canonical;
+mod columnar;
 pub mod csv;
 pub mod format;
 pub mod input;
+mod jsonl;
 pub mod list;
 pub mod manifest;
 pub mod mount;
+mod npy;
 pub mod outputs;
 pub mod publish;
 pub mod secret;

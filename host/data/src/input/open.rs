@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use bytes::Bytes;
 
 use super::{FileReader, InputError, MappedFile, PortLayout, ReadOptions, TextFile, TextLayout, unpack};
+use crate::columnar::ParquetFile;
 use crate::csv::file::{CsvFile, Head, head};
 use crate::csv::infer;
 use crate::format::{Compression, Format};
+use crate::jsonl::file::JsonFile;
 use crate::list::LocalFile;
+use crate::npy::file::NpyFile;
 
 /// The files, and what they have in common.
 pub(crate) struct Opened {
@@ -22,9 +25,9 @@ pub(crate) fn open(files: Vec<LocalFile>, options: &ReadOptions) -> Result<Opene
     let (format, compressions) = one_format(&files, options)?;
     match format {
         Format::Csv | Format::Tsv => csv(unpacked(files, &compressions, options)?, format, options),
-        other => {
-            Err(InputError::malformed("the input", format!("{} files cannot be read", other.extension())))
-        }
+        Format::JsonLines => json(unpacked(files, &compressions, options)?, options),
+        Format::Parquet => parquet(unpacked(files, &compressions, options)?, options),
+        Format::Npy => npy(unpacked(files, &compressions, options)?, options),
     }
 }
 
@@ -145,4 +148,83 @@ fn csv_layout(head: Head, types: Option<Vec<DataType>>, format: Format, options:
         format,
         text: Some(text),
     }
+}
+
+fn json(files: Vec<LocalFile>, options: &ReadOptions) -> Result<Opened, InputError> {
+    let count = files.len();
+    let longest = usize::try_from(options.longest_record).unwrap_or(usize::MAX);
+    let mut fields = None;
+    let mut readers: Vec<Arc<dyn FileReader>> = Vec::with_capacity(count);
+    for file in files {
+        let file = MappedFile::new(file);
+        if fields.is_none() && file.len() > 0 {
+            fields = crate::jsonl::infer::fields(&file.bytes()?);
+        }
+        readers.push(Arc::new(JsonFile { file, longest }));
+    }
+    let fields = fields.ok_or(InputError::Empty { files: count })?;
+    let text = Some(TextLayout { header: Bytes::new(), terminator: "\n", dialect: None });
+    let schema = Arc::new(Schema::new(fields));
+    let layout = PortLayout { port: Arc::clone(&options.port), schema, format: Format::JsonLines, text };
+    Ok(Opened { layout, files: readers })
+}
+
+fn parquet(files: Vec<LocalFile>, options: &ReadOptions) -> Result<Opened, InputError> {
+    columnar(files, Format::Parquet, options, |file| {
+        let file = ParquetFile::open(file)?;
+        let schema = file.schema();
+        Ok((schema, Arc::new(file)))
+    })
+}
+
+fn npy(files: Vec<LocalFile>, options: &ReadOptions) -> Result<Opened, InputError> {
+    columnar(files, Format::Npy, options, |file| {
+        let file = NpyFile::open(file)?;
+        let schema = file.schema();
+        Ok((schema, Arc::new(file)))
+    })
+}
+
+type Columnar = (SchemaRef, Arc<dyn FileReader>);
+
+/// Files that say themselves which columns they have.
+fn columnar(
+    files: Vec<LocalFile>,
+    format: Format,
+    options: &ReadOptions,
+    open: impl Fn(MappedFile) -> Result<Columnar, InputError>,
+) -> Result<Opened, InputError> {
+    let mut first: Option<(Arc<str>, SchemaRef)> = None;
+    let mut readers = Vec::with_capacity(files.len());
+    for file in files {
+        let name = Arc::clone(&file.path);
+        let (schema, reader) = open(MappedFile::new(file))?;
+        let (path, common) = first.get_or_insert_with(|| (Arc::clone(&name), Arc::clone(&schema)));
+        same_schema(path, common, &name, &schema)?;
+        readers.push(reader);
+    }
+    let (_, schema) = first.ok_or(InputError::Empty { files: 0 })?;
+    let layout = PortLayout { port: Arc::clone(&options.port), schema, format, text: None };
+    Ok(Opened { layout, files: readers })
+}
+
+/// Columns must have the same names and types in the same order; what may be null may differ.
+fn same_schema(first: &str, common: &SchemaRef, other: &str, schema: &SchemaRef) -> Result<(), InputError> {
+    let differing = common
+        .fields()
+        .iter()
+        .zip(schema.fields())
+        .find(|(left, right)| left.name() != right.name() || left.data_type() != right.data_type());
+    let what = match differing {
+        Some((left, right)) => format!(
+            "where the first has `{}` ({}), the other has `{}` ({})",
+            left.name(),
+            left.data_type(),
+            right.name(),
+            right.data_type()
+        ),
+        None if common.fields().len() == schema.fields().len() => return Ok(()),
+        None => format!("{} columns and {}", common.fields().len(), schema.fields().len()),
+    };
+    Err(InputError::Mixed { first: first.to_owned(), other: other.to_owned(), what })
 }

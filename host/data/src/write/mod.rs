@@ -3,9 +3,12 @@
 //! Rows of a text format go from input to output byte for byte when both are the same format; else
 //! rows are moved as columns, which the reader is told by `ReadOptions::convert`.
 
+mod columns;
 mod edit;
 mod part;
 mod shard;
+#[cfg(test)]
+mod tests;
 mod text;
 mod values;
 

@@ -1,7 +1,7 @@
 //! One part file while it is written: buffered, counted, hashed, named by its content at the end.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -205,6 +205,27 @@ impl PartFile {
         let file = part_name(self.shard, &blake3, &self.extension);
         std::fs::rename(&self.path, self.folder.join(&file)).map_err(|source| failed(&self.path, source))?;
         Ok(Part { output: self.output, file, rows, bytes: self.bytes, blake3: blake3.to_string() })
+    }
+}
+
+impl PartFile {
+    /// Ends the part after writing `head` over its first bytes; the digest is made anew.
+    ///
+    /// # Errors
+    /// As for [`PartFile::push`].
+    pub(crate) fn finish_with_head(mut self, head: &[u8], rows: u64) -> Result<Part, OutputError> {
+        self.flush_buffer()?;
+        self.hasher = self.rehash(head).map_err(|source| failed(&self.path, source))?;
+        self.finish(rows)
+    }
+
+    fn rehash(&self, head: &[u8]) -> io::Result<blake3::Hasher> {
+        let mut file = OpenOptions::new().read(true).write(true).open(&self.path)?;
+        file.write_all(head)?;
+        file.seek(SeekFrom::Start(0))?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update_reader(file)?;
+        Ok(hasher)
     }
 }
 

@@ -9,6 +9,7 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use super::OutputFormat;
+use super::columns::{NpySink, ParquetSink};
 use super::edit::Edit;
 use super::part::{Budget, Part, PartFile};
 use super::text::{Style, TextSink};
@@ -40,6 +41,8 @@ struct Output {
 
 enum Sink {
     Text(Box<TextSink>),
+    Parquet(Box<ParquetSink>),
+    Npy(Box<NpySink>),
 }
 
 impl std::fmt::Debug for ShardWriter {
@@ -74,6 +77,8 @@ impl ShardWriter {
         sinks
             .map(|sink| match sink {
                 Sink::Text(sink) => sink.finish(),
+                Sink::Parquet(sink) => sink.finish(),
+                Sink::Npy(sink) => sink.finish(),
             })
             .collect()
     }
@@ -104,15 +109,20 @@ impl ShardWriter {
         )))
     }
 
+    /// The part file of output `id`, for its first row.
+    fn part(&mut self, id: OutputId) -> Result<PartFile, OutputError> {
+        let (staging, shard, extension, budget) =
+            (self.staging.clone(), self.shard, self.format.extension(), self.budget.clone());
+        PartFile::create(&staging, &self.output(id)?.name, shard, &extension, &budget)
+    }
+
     /// The text output `id`, begun with `style` if this is its first row.
     fn text(&mut self, id: OutputId, style: impl FnOnce() -> Style) -> Result<&mut TextSink, OutputError> {
-        let (format, shard, budget, staging) =
-            (self.format, self.shard, self.budget.clone(), self.staging.clone());
-        let output = self.output(id)?;
-        if output.sink.is_none() {
-            let part = PartFile::create(&staging, &output.name, shard, &format.extension(), &budget)?;
-            output.sink = Some(Sink::Text(Box::new(TextSink::new(part, format, style())?)));
+        if self.output(id)?.sink.is_none() {
+            let sink = TextSink::new(self.part(id)?, self.format, style())?;
+            self.output(id)?.sink = Some(Sink::Text(Box::new(sink)));
         }
+        let output = self.output(id)?;
         match &mut output.sink {
             Some(Sink::Text(sink)) => Ok(sink),
             _ => Err(OutputError::Protocol(format!("output `{}` is not text", output.name))),
@@ -124,12 +134,36 @@ impl ShardWriter {
         if rows.num_rows() == 0 {
             return Ok(());
         }
-        let names = names(rows.schema_ref());
+        if self.output(id)?.sink.is_none() {
+            let part = self.part(id)?;
+            let sink = self.column_sink(part, rows)?;
+            self.output(id)?.sink = Some(sink);
+        }
+        match &mut self.output(id)?.sink {
+            Some(Sink::Text(sink)) => {
+                sink.admit_names(&names(rows.schema_ref()))?;
+                sink.columns(rows)
+            }
+            Some(Sink::Parquet(sink)) => sink.columns(rows),
+            Some(Sink::Npy(sink)) => sink.columns(rows),
+            None => Ok(()),
+        }
+    }
+
+    /// What writes rows like `rows` in the run's format.
+    fn column_sink(&self, part: PartFile, rows: &RecordBatch) -> Result<Sink, OutputError> {
         let format = self.format.format;
-        let own = self.layouts.iter().find(|layout| layout.format == format).cloned();
-        let sink = self.text(id, || made_style(&names, format, own.as_deref()))?;
-        sink.admit_names(&names)?;
-        sink.columns(rows)
+        Ok(match format {
+            Format::Parquet => {
+                Sink::Parquet(Box::new(ParquetSink::new(part, self.format.packing, rows.schema())?))
+            }
+            Format::Npy => Sink::Npy(Box::new(NpySink::new(part, rows.schema_ref())?)),
+            Format::Csv | Format::Tsv | Format::JsonLines => {
+                let own = self.layouts.iter().find(|layout| layout.format == format);
+                let style = made_style(&names(rows.schema_ref()), format, own.map(Arc::as_ref));
+                Sink::Text(Box::new(TextSink::new(part, self.format, style)?))
+            }
+        })
     }
 
     /// Whether rows of `source` go as they are: their bytes, and the output opened for them.
