@@ -41,7 +41,9 @@ pub(super) fn next(seen: &Seen) -> Next {
     }
     if seen.operation.ask.fields().suspend {
         let running = history.unfinished();
-        return Next::Suspend { idle: running.is_empty(), changes: stop_tasks(&running) };
+        // Those of lost nodes never say that they stopped; they are declared lost once it goes on.
+        let lost = history::lost(&running, &seen.nodes, seen.now).len();
+        return Next::Suspend { idle: running.len() == lost, changes: stop_tasks(&running) };
     }
     if history.is_empty() { start(seen, &history) } else { go_on(seen, &history) }
 }
