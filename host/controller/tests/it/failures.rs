@@ -113,6 +113,6 @@ async fn the_work_of_a_lost_node_goes_to_another() {
     agent::heartbeat(&world.client, &world.clock, "b").await;
     let status = world.load("warm", |status| status.phase.is_finished()).await;
     assert_eq!((status.phase, status.attempts), (Phase::Complete, 2), "{status:?}");
-    assert_eq!(world.told("DataLoad", "warm", "NodeLost").await, 1);
+    assert!(world.told("DataLoad", "warm", "NodeLost").await > 0);
     world.stop().await;
 }

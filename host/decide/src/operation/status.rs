@@ -71,7 +71,8 @@ fn tell(seen: &Seen, next: Next, status: &mut OperationStatus, decision: &mut De
 /// What is the same after every step: what changed, the Event that it is worth, the next look.
 fn finish(seen: &Seen, status: OperationStatus, mut decision: Decision) -> Decision {
     let old = &seen.operation.status;
-    decision.events = events(old, &status);
+    decision.events = untold_failure(seen, &status);
+    decision.events.extend(events(old, &status));
     decision.wake = if status.phase.is_finished() {
         ending::expiry(seen, &status)
     } else {
@@ -255,6 +256,18 @@ fn events(old: &OperationStatus, new: &OperationStatus) -> Vec<Happening> {
     let (false, Some(reason)) = (same, new.reason) else { return Vec::new() };
     let warning = new.phase == Phase::Failed || !is_ordinary(reason);
     vec![Happening { warning, reason, message: text::clip(&new.message, EVENT) }]
+}
+
+/// A failure that the next try follows at once: the status passes over it, the Events do not.
+fn untold_failure(seen: &Seen, new: &OperationStatus) -> Vec<Happening> {
+    let old = &seen.operation.status;
+    let failure = History::new(&seen.tasks).failure();
+    let (true, Some((task, failure))) = (new.attempts > old.attempts, failure) else { return Vec::new() };
+    if old.reason == Some(failure.reason) {
+        return Vec::new();
+    }
+    let message = format!("{} on node {} failed: {}", task.spec.action, task.spec.node, failure.message);
+    vec![Happening { warning: true, reason: failure.reason, message: text::clip(&message, EVENT) }]
 }
 
 fn is_ordinary(reason: Reason) -> bool {

@@ -23,7 +23,6 @@ pub const START: Timestamp = Timestamp::UNIX_EPOCH;
 #[derive(Debug, Clone)]
 pub struct World {
     pub seen: Seen,
-    pub catalog: Catalog,
     /// Reasons of all Events so far.
     pub events: Vec<Reason>,
     pub released: bool,
@@ -70,7 +69,7 @@ impl World {
             missing: Missing::Wait,
             now: START,
         };
-        Self { seen, catalog, events: Vec::new(), released: false, deleted: false }
+        Self { seen, events: Vec::new(), released: false, deleted: false }
     }
 
     /// Decides once and carries it out.
