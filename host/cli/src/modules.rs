@@ -1,7 +1,5 @@
 //! The modules that this binary carries, and what they say of themselves.
 
-use std::borrow::Cow;
-
 use millrace_engine::{CompileLimits, ModuleInfo, inspect};
 
 include!(concat!(env!("OUT_DIR"), "/shipped_modules.rs"));
@@ -14,7 +12,7 @@ pub struct Module {
     /// Name, version, ports, schema of the parameters; and the digest.
     pub info: ModuleInfo,
     /// The component.
-    pub wasm: Cow<'static, [u8]>,
+    pub wasm: &'static [u8],
 }
 
 /// A set of modules.
@@ -37,7 +35,7 @@ impl Modules {
         let limits = CompileLimits::default();
         let module = |&(name, wasm): &(&'static str, &'static [u8])| {
             let info = inspect(wasm, &limits).map_err(|source| ShippedError { name, source })?;
-            Ok(Module { info, wasm: Cow::Borrowed(wasm) })
+            Ok(Module { info, wasm })
         };
         SHIPPED.iter().map(module).collect::<Result<_, _>>().map(Self)
     }

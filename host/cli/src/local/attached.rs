@@ -1,7 +1,9 @@
 //! An attached run: from checked manifests to the answer and the exit code.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use kube::Client;
 use tokio::time::Instant;
 
 use super::follow::{Ended, follow};
@@ -16,9 +18,8 @@ use crate::manifest::kinds::Kinds;
 use crate::manifest::fault::{Fault, Source};
 use crate::manifest::{self, Document, Manifests, Rules};
 use crate::modules::Modules;
-use crate::report::{self, failures, json, plan, summary};
+use crate::report::{self, View, failures, json, plan, summary};
 use crate::terminal;
-use std::sync::Arc;
 
 /// Checks the manifests of these sources, and runs them or says what would be run.
 ///
@@ -63,18 +64,31 @@ fn print_plan(documents: &[Document], options: &Options) {
 async fn attached(documents: &[Document], modules: &Modules, options: &Options) -> Result<Exit, Failure> {
     let mut interrupts = Interrupts::listen().map_err(Failure::machine)?;
     let deadline = options.timeout.map(|timeout| Instant::now() + timeout);
-    let parts = Parts::start(modules, options).await?;
+    let mut parts = Parts::start(modules, options).await?;
     let mut steps: Vec<_> = documents.iter().filter(|document| document.is_operation()).map(Step::new).collect();
     let mut view = report::view(&steps);
-    let ended = match apply::apply(parts.client(), documents).await {
-        Ok(()) => follow(parts.client(), &mut steps, view.as_mut(), deadline, &mut interrupts).await.map_err(Failure::api),
-        Err(error) => Err(Failure::api(error)),
+    let client = parts.client().clone();
+    let ended = tokio::select! {
+        ended = to_the_end(&client, documents, &mut steps, view.as_mut(), deadline, &mut interrupts) => ended,
+        error = parts.broken() => Err(Failure::machine(error)),
     };
     parts.stop(&mut interrupts).await;
     let ended = ended?;
     in_plan_order(&mut steps, documents);
     tell(&steps, ended, options);
     Ok(exit(&steps, ended))
+}
+
+async fn to_the_end(
+    client: &Client,
+    documents: &[Document],
+    steps: &mut [Step],
+    view: &mut dyn View,
+    deadline: Option<Instant>,
+    interrupts: &mut Interrupts,
+) -> Result<Ended, Failure> {
+    apply::apply(client, documents).await.map_err(Failure::api)?;
+    follow(client, steps, view, deadline, interrupts).await.map_err(Failure::api)
 }
 
 /// The order in which people think of the steps: predecessors first.
