@@ -52,7 +52,8 @@ fn locked_version(lock: &str, package: &str) -> String {
 }
 
 fn table(modules: &[(String, PathBuf)]) -> String {
-    let mut text = "/// Name and bytes of every shipped module.\nstatic SHIPPED: &[(&str, &[u8])] = &[\n".to_owned();
+    let mut text =
+        "/// Name and bytes of every shipped module.\nstatic SHIPPED: &[(&str, &[u8])] = &[\n".to_owned();
     for (name, path) in modules {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "    ({name:?}, include_bytes!({:?})),", path.display().to_string());

@@ -69,7 +69,9 @@ pub fn read(sources: &[Arc<Source>], rules: &Rules<'_>) -> Result<Manifests, Vec
         faults.extend(shape::check(document, rules));
     }
     if faults.is_empty() {
-        faults.extend(documents.iter().flat_map(|document| parameters::check(document, &documents, rules.modules)));
+        faults.extend(
+            documents.iter().flat_map(|document| parameters::check(document, &documents, rules.modules)),
+        );
         faults.extend(together::check(&documents));
     }
     if faults.is_empty() { Ok(Manifests { documents, warnings }) } else { Err(faults) }

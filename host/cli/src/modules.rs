@@ -60,14 +60,17 @@ impl Modules {
         let (name, version) = reference.split_once('@').unwrap_or((reference, ""));
         self.0.iter().find(|module| {
             module.info.digest == reference
-                || (module.info.descriptor.name == name && version_fits(&module.info.descriptor.version, version))
+                || (module.info.descriptor.name == name
+                    && version_fits(&module.info.descriptor.version, version))
         })
     }
 }
 
 /// Whether `1.2.3` is a `1`, a `1.2`, a `1.2.3`, or anything for the empty wish.
 fn version_fits(version: &str, wanted: &str) -> bool {
-    wanted.is_empty() || version == wanted || version.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.'))
+    wanted.is_empty()
+        || version == wanted
+        || version.strip_prefix(wanted).is_some_and(|rest| rest.starts_with('.'))
 }
 
 #[cfg(test)]
@@ -76,7 +79,15 @@ mod tests {
 
     #[test]
     fn a_version_may_be_wished_in_parts() {
-        for (wanted, fits) in [("", true), ("1", true), ("1.2", true), ("1.2.3", true), ("1.3", false), ("1.2.30", false), ("11", false)] {
+        for (wanted, fits) in [
+            ("", true),
+            ("1", true),
+            ("1.2", true),
+            ("1.2.3", true),
+            ("1.3", false),
+            ("1.2.30", false),
+            ("11", false),
+        ] {
             assert_eq!(version_fits("1.2.3", wanted), fits, "{wanted}");
         }
     }

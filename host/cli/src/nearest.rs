@@ -6,7 +6,8 @@ const ALIKE: f64 = 0.75;
 /// The candidate that `word` was probably meant to be.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = word.to_lowercase();
-    let scored = candidates.into_iter().map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate));
+    let scored =
+        candidates.into_iter().map(|candidate| (likeness(&wanted, &candidate.to_lowercase()), candidate));
     let best = scored.max_by(|(left, _), (right, _)| left.total_cmp(right));
     best.filter(|(score, _)| *score >= ALIKE).map(|(_, candidate)| candidate)
 }
@@ -21,7 +22,8 @@ pub fn suggestion<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> 
     let mut known: Vec<_> = candidates.clone().into_iter().collect();
     known.sort_unstable();
     known.dedup();
-    let listed = if known.is_empty() { String::new() } else { format!("expected one of: {}", known.join(", ")) };
+    let listed =
+        if known.is_empty() { String::new() } else { format!("expected one of: {}", known.join(", ")) };
     match nearest(word, candidates) {
         Some(name) => format!("did you mean {name:?}?{}{listed}", if listed.is_empty() { "" } else { "\n" }),
         None => listed,

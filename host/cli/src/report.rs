@@ -25,5 +25,9 @@ pub trait View {
 
 /// Bars on a terminal, lines elsewhere.
 pub fn view(steps: &[Step]) -> Box<dyn View> {
-    if console::user_attended_stderr() { Box::new(bars::Bars::new(steps)) } else { Box::new(lines::Lines::new(steps)) }
+    if console::user_attended_stderr() {
+        Box::new(bars::Bars::new(steps))
+    } else {
+        Box::new(lines::Lines::new(steps))
+    }
 }

@@ -29,7 +29,11 @@ pub fn start_log(verbose: u8) {
 /// How standard error wants to be written to.
 pub fn look() -> Look {
     let width = Term::stderr().size_checked().map_or(WIDTH, |(_, columns)| columns);
-    Look { color: console::colors_enabled_stderr(), unicode: supports_unicode::on(supports_unicode::Stream::Stderr), width: usize::from(width.max(40)) }
+    Look {
+        color: console::colors_enabled_stderr(),
+        unicode: supports_unicode::on(supports_unicode::Stream::Stderr),
+        width: usize::from(width.max(40)),
+    }
 }
 
 /// Writes the answer to standard output. A reader that went away (`| head`) is no error.
@@ -52,7 +56,11 @@ pub fn print_faults(faults: &[Fault]) {
     }
     let count = faults.len();
     let red = Style::new().for_stderr().red().bold();
-    tell(&format!("{} {count} {} in the manifests; nothing was started", red.apply_to("invalid:"), if count == 1 { "fault" } else { "faults" }));
+    tell(&format!(
+        "{} {count} {} in the manifests; nothing was started",
+        red.apply_to("invalid:"),
+        if count == 1 { "fault" } else { "faults" }
+    ));
 }
 
 /// What is right here and would not be elsewhere.

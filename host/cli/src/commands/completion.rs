@@ -12,7 +12,9 @@ use crate::terminal;
 
 /// Arguments of `millrace completion`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  source <(millrace completion bash)\n  millrace completion fish > ~/.config/fish/completions/millrace.fish\n  millrace completion man --dir ~/.local/share/man/man1")]
+#[command(
+    after_help = "Examples:\n  source <(millrace completion bash)\n  millrace completion fish > ~/.config/fish/completions/millrace.fish\n  millrace completion man --dir ~/.local/share/man/man1"
+)]
 pub struct Completion {
     /// Who reads it.
     #[arg(value_enum)]
@@ -60,8 +62,10 @@ fn man(folder: Option<PathBuf>) -> anyhow::Result<Exit> {
     let command = Arguments::command().disable_help_subcommand(true);
     match folder {
         Some(folder) => {
-            std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-            clap_mangen::generate_to(command, &folder).with_context(|| format!("cannot write man pages into {}", folder.display()))?;
+            std::fs::create_dir_all(&folder)
+                .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+            clap_mangen::generate_to(command, &folder)
+                .with_context(|| format!("cannot write man pages into {}", folder.display()))?;
         }
         None => {
             let mut text = Vec::new();

@@ -35,11 +35,13 @@ fn stream(definitions: &[CustomResourceDefinition]) -> anyhow::Result<String> {
 }
 
 fn write_files(folder: &Path, definitions: &[CustomResourceDefinition]) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     for definition in definitions {
         let name = definition.metadata.name.as_deref().unwrap_or_default();
         let path = folder.join(format!("{name}.yaml"));
-        std::fs::write(&path, yaml(definition)?).with_context(|| format!("cannot write {}", path.display()))?;
+        std::fs::write(&path, yaml(definition)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

@@ -88,10 +88,16 @@ fn checks(home: Option<PathBuf>) -> Result<Vec<Check>, Failure> {
 
 fn modules() -> Check {
     match Modules::shipped() {
-        Err(error) => Check::lacking("modules", format!("{:#}", anyhow::Error::from(error)), "build them again: make modules"),
+        Err(error) => Check::lacking(
+            "modules",
+            format!("{:#}", anyhow::Error::from(error)),
+            "build them again: make modules",
+        ),
         Ok(modules) if modules.is_empty() => Check::lacking("modules", "none shipped", NONE_SHIPPED),
         Ok(modules) => {
-            let named = modules.iter().map(|module| format!("{} {}", module.info.descriptor.name, module.info.descriptor.version));
+            let named = modules
+                .iter()
+                .map(|module| format!("{} {}", module.info.descriptor.name, module.info.descriptor.version));
             Check::ok("modules", named.collect::<Vec<_>>().join(", "))
         }
     }
@@ -103,7 +109,11 @@ fn shown(checks: &[Check]) -> String {
             State::Ok => "ok",
             State::Lacking => "lacking",
         };
-        let found = if check.advice.is_empty() { check.found.clone() } else { format!("{}\n{}", check.found, check.advice) };
+        let found = if check.advice.is_empty() {
+            check.found.clone()
+        } else {
+            format!("{}\n{}", check.found, check.advice)
+        };
         vec![check.name.clone(), state.to_owned(), found]
     });
     table::render(&["WHAT", "STATE", "FOUND"], rows)

@@ -22,11 +22,15 @@ use crate::terminal;
 
 /// Arguments of `millrace process`.
 #[derive(Debug, Args)]
-#[command(disable_help_flag = true, override_usage = "millrace process MODULE --input FILE… --output FOLDER [-p KEY=VALUE]… [OPTIONS]\n       millrace process MODULE --help", after_help = "Examples:
+#[command(
+    disable_help_flag = true,
+    override_usage = "millrace process MODULE --input FILE… --output FOLDER [-p KEY=VALUE]… [OPTIONS]\n       millrace process MODULE --help",
+    after_help = "Examples:
   millrace process split --input data.csv --output parts/ -p sizes.train=80% -p sizes.test=20% -p stratify=label
   millrace process pca --input train.npy --output reduced/ --model model/ -p n_components=16
   millrace process pca --input test.npy --output reduced-test/ --model model/ --method Transform
-  millrace process split --input s3://bucket/rows/ --output parts/ -p sizes.a=50% -p sizes.b=50% --print-manifest")]
+  millrace process split --input s3://bucket/rows/ --output parts/ -p sizes.a=50% -p sizes.b=50% --print-manifest"
+)]
 pub struct Process {
     /// The module: split, group, pca, …
     module: Option<String>,
@@ -146,7 +150,11 @@ impl Process {
             return Ok(Exit::Ok);
         }
         let folder = std::path::absolute(Path::new(".")).map_err(Failure::machine)?;
-        let source = Source { name: "the manifest of this command (--print-manifest)".to_owned(), text: manifest, folder };
+        let source = Source {
+            name: "the manifest of this command (--print-manifest)".to_owned(),
+            text: manifest,
+            folder,
+        };
         attached::run(&[Arc::new(source)], &Options { output: self.answer, ..self.options })
     }
 

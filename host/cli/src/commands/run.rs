@@ -34,7 +34,8 @@ pub struct Run {
 impl Run {
     /// Runs the manifests.
     pub fn execute(self) -> Result<Exit, Failure> {
-        let sources = source::gather(&self.files).map_err(|error| Failure::Error(Exit::Usage, error.into()))?;
+        let sources =
+            source::gather(&self.files).map_err(|error| Failure::Error(Exit::Usage, error.into()))?;
         attached::run(&sources, &Options { output: self.output, ..self.options })
     }
 }

@@ -58,7 +58,11 @@ fn contract() -> &'static str {
 fn lines(facts: &Value) -> String {
     let word = |key: &str| facts.get(key).and_then(Value::as_str).unwrap_or("unknown").to_owned();
     let listed = |key: &str, each: fn(&Value) -> String| {
-        facts.get(key).and_then(Value::as_array).map(|items| items.iter().map(each).collect::<Vec<_>>().join(" ")).unwrap_or_default()
+        facts
+            .get(key)
+            .and_then(Value::as_array)
+            .map(|items| items.iter().map(each).collect::<Vec<_>>().join(" "))
+            .unwrap_or_default()
     };
     let module = |module: &Value| {
         let part = |key: &str| module.get(key).and_then(Value::as_str).unwrap_or_default();

@@ -14,8 +14,8 @@ use super::step::Step;
 use super::{apply, overrides};
 use crate::arguments::Output;
 use crate::exit::{Exit, Failure};
-use crate::manifest::kinds::Kinds;
 use crate::manifest::fault::{Fault, Source};
+use crate::manifest::kinds::Kinds;
 use crate::manifest::{self, Document, Manifests, Rules};
 use crate::modules::Modules;
 use crate::report::{self, View, failures, json, plan, summary};
@@ -29,7 +29,8 @@ pub fn run(sources: &[Arc<Source>], options: &Options) -> Result<Exit, Failure> 
     let modules = Modules::shipped().map_err(Failure::machine)?;
     let kinds = Kinds::new();
     let rules = Rules { kinds: &kinds, modules: &modules, namespace: &options.namespace };
-    let Manifests { mut documents, warnings } = manifest::read(sources, &rules).map_err(|faults| invalid(faults, options))?;
+    let Manifests { mut documents, warnings } =
+        manifest::read(sources, &rules).map_err(|faults| invalid(faults, options))?;
     terminal::print_warnings(&warnings);
     overrides::apply(&mut documents, options.overrides());
     if options.dry_run {
@@ -39,7 +40,8 @@ pub fn run(sources: &[Arc<Source>], options: &Options) -> Result<Exit, Failure> 
     if !documents.iter().any(Document::is_operation) {
         terminal::tell("nothing to run: the manifests are valid and hold no DataLoad and no DataProcessing");
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::machine)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::machine)?;
     let ended = runtime.block_on(attached(&documents, &modules, options));
     // Whatever a part still waits for, the answer does not.
     runtime.shutdown_background();
@@ -65,13 +67,15 @@ async fn attached(documents: &[Document], modules: &Modules, options: &Options) 
     let mut interrupts = Interrupts::listen().map_err(Failure::machine)?;
     let deadline = options.timeout.map(|timeout| Instant::now() + timeout);
     let mut parts = Parts::start(modules, options).await?;
-    let mut steps: Vec<_> = documents.iter().filter(|document| document.is_operation()).map(Step::new).collect();
+    let mut steps: Vec<_> =
+        documents.iter().filter(|document| document.is_operation()).map(Step::new).collect();
     let mut view = report::view(&steps);
     let client = parts.client().clone();
     let ended = tokio::select! {
         ended = to_the_end(&client, documents, &mut steps, view.as_mut(), deadline, &mut interrupts) => ended,
         error = parts.broken() => Err(Failure::machine(error)),
     };
+    view.finish();
     parts.stop(&mut interrupts).await;
     let ended = ended?;
     in_plan_order(&mut steps, documents);
@@ -93,7 +97,12 @@ async fn to_the_end(
 
 /// The order in which people think of the steps: predecessors first.
 fn in_plan_order(steps: &mut [Step], documents: &[Document]) {
-    let order: BTreeMap<_, _> = plan::plan(documents).iter().map(plan::Planned::title).enumerate().map(|(index, title)| (title, index)).collect();
+    let order: BTreeMap<_, _> = plan::plan(documents)
+        .iter()
+        .map(plan::Planned::title)
+        .enumerate()
+        .map(|(index, title)| (title, index))
+        .collect();
     steps.sort_by_key(|step| order.get(&step.title()).copied());
 }
 
@@ -108,8 +117,12 @@ fn tell(steps: &[Step], ended: Ended, options: &Options) {
         Output::Json => terminal::answer(&json::run(steps, &ended)),
     }
     match ended {
-        Ended::Interrupted => terminal::tell("interrupted: nothing half done was published; the same command goes on from what is there"),
-        Ended::TimedOut => terminal::tell("timed out: nothing half done was published; the same command goes on from what is there"),
+        Ended::Interrupted => terminal::tell(
+            "interrupted: nothing half done was published; the same command goes on from what is there",
+        ),
+        Ended::TimedOut => terminal::tell(
+            "timed out: nothing half done was published; the same command goes on from what is there",
+        ),
         Ended::Finished => {}
     }
 }

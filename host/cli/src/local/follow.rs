@@ -45,13 +45,20 @@ pub enum FollowError {
     Cancel(String, #[source] Box<kube::Error>),
 }
 
-type Events = SelectAll<futures::stream::BoxStream<'static, Result<(String, Event<DynamicObject>), watcher::Error>>>;
+type Events =
+    SelectAll<futures::stream::BoxStream<'static, Result<(String, Event<DynamicObject>), watcher::Error>>>;
 
 /// Follows all steps to their end; on Ctrl-C or at the deadline cancels what still goes on and waits for that.
 ///
 /// # Errors
 /// The API server says no.
-pub async fn follow(client: &Client, steps: &mut [Step], view: &mut dyn View, deadline: Option<Instant>, interrupts: &mut Interrupts) -> Result<Ended, FollowError> {
+pub async fn follow(
+    client: &Client,
+    steps: &mut [Step],
+    view: &mut dyn View,
+    deadline: Option<Instant>,
+    interrupts: &mut Interrupts,
+) -> Result<Ended, FollowError> {
     let mut events = watch(client);
     let ended = tokio::select! {
         done = until_over(&mut events, steps, view) => done.map(|()| Ended::Finished)?,
@@ -60,14 +67,21 @@ pub async fn follow(client: &Client, steps: &mut [Step], view: &mut dyn View, de
     };
     if ended != Ended::Finished {
         let why = if ended == Ended::TimedOut { "the time is up" } else { "interrupted" };
-        view.say(&format!("{why}: stopping what goes on; nothing half done will be published (Ctrl-C again stops at once)"));
+        view.say(&format!(
+            "{why}: stopping what goes on; nothing half done will be published (Ctrl-C again stops at once)"
+        ));
         stop(client, &mut events, steps, view, interrupts).await?;
     }
-    view.finish();
     Ok(ended)
 }
 
-async fn stop(client: &Client, events: &mut Events, steps: &mut [Step], view: &mut dyn View, interrupts: &mut Interrupts) -> Result<(), FollowError> {
+async fn stop(
+    client: &Client,
+    events: &mut Events,
+    steps: &mut [Step],
+    view: &mut dyn View,
+    interrupts: &mut Interrupts,
+) -> Result<(), FollowError> {
     for step in steps.iter().filter(|step| !step.is_over()) {
         cancel(client, step).await?;
     }
@@ -80,30 +94,31 @@ async fn stop(client: &Client, events: &mut Events, steps: &mut [Step], view: &m
 
 async fn until_over(events: &mut Events, steps: &mut [Step], view: &mut dyn View) -> Result<(), FollowError> {
     while !steps.iter().all(Step::is_over) {
-        let Some(event) = events.try_next().await.map_err(|error| FollowError::Watch(Box::new(error)))? else { break };
-        let (kind, event) = event;
-        match event {
-            Event::Apply(object) | Event::InitApply(object) => {
-                take(steps, &kind, &object, view);
+        let event = events.try_next().await.map_err(|error| FollowError::Watch(Box::new(error)))?;
+        let Some((kind, event)) = event else { break };
+        for step in steps.iter_mut().filter(|step| step.kind == kind && !step.is_over()) {
+            if take(step, &event) {
+                view.changed(step);
             }
-            Event::Delete(object) => {
-                for step in steps.iter_mut().filter(|step| !step.is_over() && step.is(&kind, &object)) {
-                    step.gone = true;
-                    view.changed(step);
-                }
-            }
-            Event::Init | Event::InitDone => {}
         }
     }
     Ok(())
 }
 
-fn take(steps: &mut [Step], kind: &str, object: &DynamicObject, view: &mut dyn View) {
-    for step in steps.iter_mut().filter(|step| step.is(kind, object)) {
-        if step.take(object) {
-            view.changed(step);
+/// Whether the event changed what is known of a step of its kind.
+fn take(step: &mut Step, event: &Event<DynamicObject>) -> bool {
+    match event {
+        // A watch that broke begins again with a list: what is not in it was deleted meanwhile.
+        Event::Init => step.listed = false,
+        Event::InitDone => step.gone = !step.listed,
+        Event::Delete(object) => step.gone = step.is(object),
+        Event::Apply(object) | Event::InitApply(object) if step.is(object) => {
+            step.listed = true;
+            return step.take(object);
         }
+        Event::Apply(_) | Event::InitApply(_) => {}
     }
+    step.gone
 }
 
 fn watch(client: &Client) -> Events {
@@ -118,7 +133,8 @@ fn resource(kind: &str) -> ApiResource {
 }
 
 async fn cancel(client: &Client, step: &Step) -> Result<(), FollowError> {
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &step.namespace, &resource(&step.kind));
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), &step.namespace, &resource(&step.kind));
     let patch = Patch::Merge(json!({"spec": {"cancelled": true}}));
     let params = PatchParams { field_manager: Some(MANAGER_CLI.to_owned()), ..PatchParams::default() };
     match api.patch(&step.name, &params, &patch).await {

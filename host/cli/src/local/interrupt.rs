@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub struct Interrupts {
     interrupt: Signal,
     terminate: Signal,
+    count: usize,
 }
 
 impl Interrupts {
@@ -14,7 +15,11 @@ impl Interrupts {
     /// # Errors
     /// The system does not let this process listen.
     pub fn listen() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            count: 0,
+        })
     }
 
     /// Waits for the next one.
@@ -23,5 +28,11 @@ impl Interrupts {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+        self.count += 1;
+    }
+
+    /// Whether the user asked more than once: then nothing is waited for any more.
+    pub fn insisted(&self) -> bool {
+        self.count > 1
     }
 }

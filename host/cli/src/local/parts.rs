@@ -39,7 +39,8 @@ impl Parts {
     pub async fn start(modules: &Modules, options: &Options) -> Result<Self, Failure> {
         let server = ApiServer::new();
         server.install(&millrace_crds::all()).await.map_err(Failure::machine)?;
-        let mut parts = Self { client: server.client(), shutdown: CancellationToken::new(), tasks: JoinSet::new() };
+        let mut parts =
+            Self { client: server.client(), shutdown: CancellationToken::new(), tasks: JoinSet::new() };
         let home = home::folder(options.home.clone())?;
         for index in 0..options.agents {
             parts.start_agent(agent_config(&node_name(index), &home, modules, options))?;
@@ -65,12 +66,14 @@ impl Parts {
     /// Asks all parts to stop and waits for them, though not for ever and not after another Ctrl-C.
     pub async fn stop(mut self, interrupts: &mut Interrupts) {
         self.shutdown.cancel();
+        if interrupts.insisted() {
+            return;
+        }
         tokio::select! {
             () = async { while self.tasks.join_next().await.is_some() {} } => {}
             () = tokio::time::sleep(PATIENCE) => tracing::warn!("some parts did not stop in time"),
             () = interrupts.next() => {}
         }
-        self.tasks.abort_all();
     }
 
     fn start_agent(&mut self, config: AgentConfig) -> Result<(), Failure> {
@@ -92,7 +95,9 @@ impl Parts {
             ..millrace_controller::Config::default()
         };
         let (client, shutdown) = (self.client.clone(), self.shutdown.clone());
-        self.tasks.spawn(async move { Ok(millrace_controller::run(client, config, shutdown.cancelled_owned()).await?) });
+        self.tasks.spawn(async move {
+            Ok(millrace_controller::run(client, config, shutdown.cancelled_owned()).await?)
+        });
     }
 }
 
@@ -103,7 +108,8 @@ fn node_name(index: u16) -> String {
 
 fn agent_config(node: &str, home: &Path, modules: &Modules, options: &Options) -> AgentConfig {
     // Several agents of one machine share the cache, as several runs do, and keep notes of their own.
-    let mut config = AgentConfig::new(node, home, StorePolicy { ambient: ambient(), ..StorePolicy::laptop() });
+    let mut config =
+        AgentConfig::new(node, home, StorePolicy { ambient: ambient(), ..StorePolicy::laptop() });
     if node != LOCAL_NODE {
         config.folders.state = home.join("nodes").join(node);
     }

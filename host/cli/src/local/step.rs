@@ -23,6 +23,8 @@ pub struct Step {
     pub status: OperationStatus,
     /// It was deleted while it was waited for.
     pub gone: bool,
+    /// The watch that goes on has shown it.
+    pub listed: bool,
 }
 
 impl Step {
@@ -34,12 +36,17 @@ impl Step {
             name: document.name.clone(),
             status: OperationStatus::default(),
             gone: false,
+            listed: false,
         }
     }
 
     /// `split`; with its namespace where that is not the usual one.
     pub fn label(&self) -> String {
-        if self.namespace == "default" { self.name.clone() } else { format!("{}/{}", self.namespace, self.name) }
+        if self.namespace == "default" {
+            self.name.clone()
+        } else {
+            format!("{}/{}", self.namespace, self.name)
+        }
     }
 
     /// `DataProcessing default/split`.
@@ -47,10 +54,10 @@ impl Step {
         title(&self.kind, &self.namespace, &self.name)
     }
 
-    /// Whether this object is that step.
-    pub fn is(&self, kind: &str, object: &DynamicObject) -> bool {
+    /// Whether this object, of the step's kind, is the step's.
+    pub fn is(&self, object: &DynamicObject) -> bool {
         let metadata = &object.metadata;
-        self.kind == kind && metadata.namespace.as_deref() == Some(&self.namespace) && metadata.name.as_deref() == Some(&self.name)
+        metadata.namespace.as_deref() == Some(&self.namespace) && metadata.name.as_deref() == Some(&self.name)
     }
 
     /// Takes over what an object says; whether anything changed.

@@ -38,11 +38,12 @@ impl Document {
         let kind = kind_of(source, &node, rules.kinds).map_err(|fault| vec![*fault])?;
         let name = name_of(source, &node).map_err(|fault| vec![*fault])?;
         let mut object = node.to_json();
-        let namespace = match (kind.namespaced, node.get("metadata").and_then(|metadata| metadata.get("namespace"))) {
-            (false, _) => String::new(),
-            (true, Some(namespace)) => namespace.text().unwrap_or_default().to_owned(),
-            (true, None) => rules.namespace.to_owned(),
-        };
+        let namespace =
+            match (kind.namespaced, node.get("metadata").and_then(|metadata| metadata.get("namespace"))) {
+                (false, _) => String::new(),
+                (true, Some(namespace)) => namespace.text().unwrap_or_default().to_owned(),
+                (true, None) => rules.namespace.to_owned(),
+            };
         if let Some(metadata) = object.get_mut("metadata").filter(|_| kind.namespaced) {
             metadata["namespace"] = json!(namespace);
         }
@@ -102,7 +103,8 @@ pub(super) fn misread_keys(source: &Arc<Source>, node: &Node) -> Vec<Fault> {
         if written == entry.key && BOOLEAN_WORDS.contains(&entry.key.to_lowercase().as_str()) {
             let message = format!("kubectl reads the bare key {} as a boolean", entry.key);
             let help = format!("write \"{}\": in quotes, which means the same here and there", entry.key);
-            faults.push(Fault::new(source, entry.key_place.clone(), message).label("not in quotes").help(help));
+            faults
+                .push(Fault::new(source, entry.key_place.clone(), message).label("not in quotes").help(help));
         }
         faults.extend(misread_keys(source, &entry.value));
     }
@@ -112,10 +114,14 @@ pub(super) fn misread_keys(source: &Arc<Source>, node: &Node) -> Vec<Fault> {
 fn kind_of<'a>(source: &Arc<Source>, node: &Node, kinds: &'a Kinds) -> Result<&'a Kind, Box<Fault>> {
     let fault = |place, message| Box::new(Fault::new(source, place, message));
     if !matches!(node.content, Content::Map(_)) {
-        return Err(fault(node.place.clone(), "a manifest is a map with apiVersion, kind and metadata".to_owned()));
+        return Err(fault(
+            node.place.clone(),
+            "a manifest is a map with apiVersion, kind and metadata".to_owned(),
+        ));
     }
     let text = |field: &str| {
-        let value = node.get(field).ok_or_else(|| fault(node.place.clone(), format!("{field} is missing")))?;
+        let value =
+            node.get(field).ok_or_else(|| fault(node.place.clone(), format!("{field} is missing")))?;
         let wrong = || fault(value.place.clone(), format!("{field} must be a string"));
         value.text().map(|text| (text, value.place.clone())).ok_or_else(wrong)
     };
@@ -128,8 +134,14 @@ fn kind_of<'a>(source: &Arc<Source>, node: &Node, kinds: &'a Kinds) -> Result<&'
     let versions = kinds.versions_of(kind);
     if of_version.is_empty() || !versions.is_empty() {
         let message = format!("there is no kind {kind} in apiVersion {api_version}");
-        let help = if versions.is_empty() { suggestion(api_version, kinds.api_versions()) } else { format!("{kind} is in {}", versions.join(" and ")) };
-        return Err(Box::new(fault(version_place, message).label("not an apiVersion of this kind").help(help)));
+        let help = if versions.is_empty() {
+            suggestion(api_version, kinds.api_versions())
+        } else {
+            format!("{kind} is in {}", versions.join(" and "))
+        };
+        return Err(Box::new(
+            fault(version_place, message).label("not an apiVersion of this kind").help(help),
+        ));
     }
     let message = format!("there is no kind {kind} in apiVersion {api_version}");
     let help = suggestion(kind, of_version);
@@ -140,7 +152,10 @@ fn name_of(source: &Arc<Source>, node: &Node) -> Result<String, Box<Fault>> {
     let name = node.get("metadata").and_then(|metadata| metadata.get("name"));
     let place = locate(node, "metadata.name", Part::Value);
     let Some(name) = name else {
-        return Err(Box::new(Fault::new(source, place, "metadata.name is missing".to_owned()).help("every object has a name: metadata: {name: …}")));
+        return Err(Box::new(
+            Fault::new(source, place, "metadata.name is missing".to_owned())
+                .help("every object has a name: metadata: {name: …}"),
+        ));
     };
     match name.text() {
         Some(text) if is_name(text) => Ok(text.to_owned()),
@@ -148,7 +163,9 @@ fn name_of(source: &Arc<Source>, node: &Node) -> Result<String, Box<Fault>> {
             let message = format!("metadata.name {text:?} is not a name");
             Err(Box::new(Fault::new(source, place, message).help("lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit, at most 253")))
         }
-        None => Err(Box::new(Fault::new(source, place, "metadata.name must be a string".to_owned()).help("put it in quotes"))),
+        None => Err(Box::new(
+            Fault::new(source, place, "metadata.name must be a string".to_owned()).help("put it in quotes"),
+        )),
     }
 }
 
@@ -157,5 +174,8 @@ fn is_name(text: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
     let outer = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let bytes = text.as_bytes();
-    bytes.len() <= 253 && bytes.iter().copied().all(inner) && bytes.first().is_some_and(outer) && bytes.last().is_some_and(outer)
+    bytes.len() <= 253
+        && bytes.iter().copied().all(inner)
+        && bytes.first().is_some_and(outer)
+        && bytes.last().is_some_and(outer)
 }

@@ -4,7 +4,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, ThemeCharacters, ThemeStyles};
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, ThemeCharacters,
+    ThemeStyles,
+};
 use serde_json::{Value, json};
 
 /// A text that manifests were read from.
@@ -73,7 +76,8 @@ impl Fault {
 
     /// The message, the snippet with the place underlined, and what to do.
     pub fn render(&self, look: Look) -> String {
-        let handler = GraphicalReportHandler::new_themed(look.theme()).with_width(look.width).with_context_lines(1);
+        let handler =
+            GraphicalReportHandler::new_themed(look.theme()).with_width(look.width).with_context_lines(1);
         let mut text = String::new();
         match handler.render_report(&mut text, self) {
             Ok(()) => text,
@@ -141,7 +145,13 @@ mod tests {
             .help("did you mean mounts?");
         assert_eq!(fault.location(), "demo.yaml:3:3");
         let shown = fault.render(Look { color: false, unicode: true, width: 100 });
-        for part in ["unknown field spec.mount", "demo.yaml:3:3", "mount: []", "not a field of spec", "did you mean mounts?"] {
+        for part in [
+            "unknown field spec.mount",
+            "demo.yaml:3:3",
+            "mount: []",
+            "not a field of spec",
+            "did you mean mounts?",
+        ] {
             assert!(shown.contains(part), "{part}: {shown}");
         }
     }

@@ -67,7 +67,11 @@ impl Kinds {
 
     /// The names of the kinds of one apiVersion.
     pub fn of(&self, api_version: &str) -> Vec<&str> {
-        self.0.iter().filter(|known| known.api_version == api_version).map(|known| known.kind.as_str()).collect()
+        self.0
+            .iter()
+            .filter(|known| known.api_version == api_version)
+            .map(|known| known.kind.as_str())
+            .collect()
     }
 
     /// The apiVersions that have a kind of this name.

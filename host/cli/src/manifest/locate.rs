@@ -50,7 +50,8 @@ fn descend(node: &Node, path: &str, here: &Found, best: &mut Found) {
         Content::Map(entries) => {
             for entry in entries {
                 if let Some(rest) = after_key(path, entry) {
-                    let here = Found { key: entry.key_place.clone(), value: entry.value.place.clone(), rest: 0 };
+                    let here =
+                        Found { key: entry.key_place.clone(), value: entry.value.place.clone(), rest: 0 };
                     descend(&entry.value, rest, &here, best);
                 }
             }
@@ -60,7 +61,10 @@ fn descend(node: &Node, path: &str, here: &Found, best: &mut Found) {
 
 fn after_key<'a>(path: &'a str, entry: &Entry) -> Option<&'a str> {
     let key = entry.key.as_str();
-    let bracketed = path.strip_prefix('[').and_then(|path| path.strip_prefix(key)).and_then(|path| path.strip_prefix(']'));
+    let bracketed = path
+        .strip_prefix('[')
+        .and_then(|path| path.strip_prefix(key))
+        .and_then(|path| path.strip_prefix(']'));
     bracketed.or_else(|| {
         let rest = path.strip_prefix('.').unwrap_or(path).strip_prefix(key)?;
         (rest.is_empty() || rest.starts_with(['.', '['])).then_some(rest)
@@ -72,7 +76,8 @@ mod tests {
     use super::super::yaml::parse;
     use super::*;
 
-    const TEXT: &str = "metadata:\n  labels: {a.b/c: x}\nspec:\n  mounts:\n  - mountPoint: here\n  - {mountPoint: there}\n";
+    const TEXT: &str =
+        "metadata:\n  labels: {a.b/c: x}\nspec:\n  mounts:\n  - mountPoint: here\n  - {mountPoint: there}\n";
 
     fn shown(path: &str, part: Part) -> &'static str {
         let documents = parse(TEXT).unwrap();

@@ -35,13 +35,18 @@ pub(super) fn check(document: &Document, documents: &[Document], modules: &Modul
 fn is_uploaded(reference: &str, document: &Document, documents: &[Document]) -> bool {
     let path = reference.split('@').next().unwrap_or_default();
     let (namespace, name) = path.rsplit_once('/').unwrap_or((document.namespace.as_str(), path));
-    documents.iter().any(|other| other.kind == "ProcessorModule" && other.namespace == namespace && other.name == name)
+    documents
+        .iter()
+        .any(|other| other.kind == "ProcessorModule" && other.namespace == namespace && other.name == name)
 }
 
 fn unknown_module(document: &Document, reference: &str, modules: &Modules) -> Fault {
     let name = reference.split('@').next().unwrap_or_default();
     let message = match modules.find(name) {
-        Some(module) => format!("there is no version {reference} of module {name}: this is {}", module.info.descriptor.version),
+        Some(module) => format!(
+            "there is no version {reference} of module {name}: this is {}",
+            module.info.descriptor.version
+        ),
         None => format!("there is no module {reference}"),
     };
     let help = if modules.is_empty() { NONE_SHIPPED.to_owned() } else { suggestion(name, modules.names()) };
@@ -56,7 +61,10 @@ fn wrong_parameter(document: &Document, module: &str, error: &ParameterError) ->
         Some(expected) => format!("expected: {expected}\n{more}"),
         None => more,
     };
-    document.fault(&field_path(&error.pointer), part, error.message.clone()).label("does not fit the module").help(help)
+    document
+        .fault(&field_path(&error.pointer), part, error.message.clone())
+        .label("does not fit the module")
+        .help(help)
 }
 
 /// `spec.processor.wasm.parameters[sizes][train]` of the pointer `/sizes/train`.

@@ -5,15 +5,23 @@
 use millrace_cluster::schema::{FaultKind, FieldError};
 use serde_json::Value;
 
+use super::Rules;
 use super::document::Document;
 use super::fault::Fault;
 use super::locate::Part;
-use super::Rules;
 use crate::nearest::suggestion;
 
 /// Fields of `metadata` that a manifest may give.
-const METADATA: [&str; 8] =
-    ["name", "namespace", "labels", "annotations", "finalizers", "ownerReferences", "generateName", "creationTimestamp"];
+const METADATA: [&str; 8] = [
+    "name",
+    "namespace",
+    "labels",
+    "annotations",
+    "finalizers",
+    "ownerReferences",
+    "generateName",
+    "creationTimestamp",
+];
 
 /// Everything that the schema has against an object.
 pub(super) fn check(document: &Document, rules: &Rules<'_>) -> Vec<Fault> {
@@ -24,7 +32,13 @@ pub(super) fn check(document: &Document, rules: &Rules<'_>) -> Vec<Fault> {
     let unknown = schema.prune(&mut object);
     schema.default(&mut object);
     let broken = schema.validate(&object, None);
-    faults.extend(unknown.iter().chain(&broken).filter(|error| error.path != "<nil>" || error.kind == FaultKind::Cel).map(|error| fault(document, error)));
+    faults.extend(
+        unknown
+            .iter()
+            .chain(&broken)
+            .filter(|error| error.path != "<nil>" || error.kind == FaultKind::Cel)
+            .map(|error| fault(document, error)),
+    );
     faults
 }
 
@@ -34,7 +48,8 @@ fn metadata(document: &Document) -> Vec<Fault> {
     unknown
         .map(|entry| {
             let message = format!("unknown field metadata.{}", entry.key);
-            let fault = Fault::new(&document.source, entry.key_place.clone(), message).label("not a field of metadata");
+            let fault = Fault::new(&document.source, entry.key_place.clone(), message)
+                .label("not a field of metadata");
             fault.help(suggestion(&entry.key, METADATA))
         })
         .collect()
@@ -59,7 +74,10 @@ fn fault(document: &Document, error: &FieldError) -> Fault {
             let word = found.and_then(Value::as_str).unwrap_or_default();
             let message = format!("{path} cannot be {}", found.unwrap_or(&Value::Null));
             let help = suggestion(word, error.expected.iter().map(String::as_str));
-            document.fault(path, Part::Value, message).label("not one of the words that may stand here").help(help)
+            document
+                .fault(path, Part::Value, message)
+                .label("not one of the words that may stand here")
+                .help(help)
         }
         _ => {
             let path = if path == "<nil>" { "" } else { path };
@@ -74,7 +92,9 @@ fn unknown(document: &Document, error: &FieldError) -> Fault {
     let (parent, field) = last(&error.path);
     let of = if parent.is_empty() { document.kind.as_str() } else { parent };
     let fault = document.fault(&error.path, Part::Key, format!("unknown field {}", error.path));
-    fault.label(format!("not a field of {of}")).help(suggestion(field, error.expected.iter().map(String::as_str)))
+    fault
+        .label(format!("not a field of {of}"))
+        .help(suggestion(field, error.expected.iter().map(String::as_str)))
 }
 
 /// The parent's path and the field's name.
@@ -84,7 +104,10 @@ fn last(path: &str) -> (&str, &str) {
 
 /// The API server's sentence without its preface.
 fn reason(message: &str) -> &str {
-    let after = message.strip_prefix("Invalid value: ").and_then(|rest| rest.split_once(": ")).map(|(_, reason)| reason);
+    let after = message
+        .strip_prefix("Invalid value: ")
+        .and_then(|rest| rest.split_once(": "))
+        .map(|(_, reason)| reason);
     after.unwrap_or(message)
 }
 
@@ -122,7 +145,9 @@ pub fn with_article(kind: &str) -> String {
 
 fn type_help(expected: &str, found: Option<&Value>) -> &'static str {
     match (expected, found) {
-        ("string", Some(Value::Bool(_) | Value::Number(_))) => "put it in quotes to make it a string (YAML reads yes, no, on and off as booleans)",
+        ("string", Some(Value::Bool(_) | Value::Number(_))) => {
+            "put it in quotes to make it a string (YAML reads yes, no, on and off as booleans)"
+        }
         ("array", Some(_)) => "begin each item with '- '",
         ("integer" | "number" | "boolean", Some(Value::String(_))) => "write it without quotes",
         _ => "",

@@ -85,7 +85,10 @@ fn standard_input() -> Result<Arc<Source>, SourceError> {
 
 fn read_text(reader: impl Read, path: &Path) -> Result<String, SourceError> {
     let mut bytes = Vec::new();
-    reader.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| SourceError::Read(path.to_owned(), error))?;
+    reader
+        .take(MOST_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| SourceError::Read(path.to_owned(), error))?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(SourceError::TooLarge(path.to_owned()));
     }

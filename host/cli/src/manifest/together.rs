@@ -19,7 +19,12 @@ fn twice(documents: &[Document]) -> Vec<Fault> {
     let mut first: BTreeMap<(&str, &str, &str, &str), &Document> = BTreeMap::new();
     let mut faults = Vec::new();
     for document in documents {
-        let key = (document.api_version.as_str(), document.kind.as_str(), document.namespace.as_str(), document.name.as_str());
+        let key = (
+            document.api_version.as_str(),
+            document.kind.as_str(),
+            document.namespace.as_str(),
+            document.name.as_str(),
+        );
         if let Some(earlier) = first.get(&key) {
             let place = earlier.fault("metadata.name", Part::Value, String::new()).location();
             let message = format!("{} is there twice", document.title());
@@ -34,14 +39,18 @@ fn twice(documents: &[Document]) -> Vec<Fault> {
 
 /// What an operation runs after: the title of the object it names.
 pub fn predecessor(document: &Document) -> Option<String> {
-    let run_after: RunAfter = serde_json::from_value(document.object.pointer("/spec/runAfter")?.clone()).ok()?;
+    let run_after: RunAfter =
+        serde_json::from_value(document.object.pointer("/spec/runAfter")?.clone()).ok()?;
     let namespace = run_after.namespace.as_deref().unwrap_or(&document.namespace);
     Some(title(run_after.target_kind(), namespace, &run_after.name))
 }
 
 fn circles(documents: &[Document]) -> Vec<Fault> {
-    let operations: BTreeMap<String, &Document> =
-        documents.iter().filter(|document| document.is_operation()).map(|document| (document.title(), document)).collect();
+    let operations: BTreeMap<String, &Document> = documents
+        .iter()
+        .filter(|document| document.is_operation())
+        .map(|document| (document.title(), document))
+        .collect();
     let mut faults = Vec::new();
     let mut seen = Vec::new();
     for start in operations.keys() {
@@ -58,7 +67,9 @@ fn circles(documents: &[Document]) -> Vec<Fault> {
 /// The titles on the way from an operation back to itself; empty where there is none.
 fn circle_from(start: &str, operations: &BTreeMap<String, &Document>) -> Vec<String> {
     let mut way = vec![start.to_owned()];
-    while let Some(next) = way.last().and_then(|last| operations.get(last)).and_then(|document| predecessor(document)) {
+    while let Some(next) =
+        way.last().and_then(|last| operations.get(last)).and_then(|document| predecessor(document))
+    {
         if next == start {
             return way;
         }
@@ -72,6 +83,10 @@ fn circle_from(start: &str, operations: &BTreeMap<String, &Document>) -> Vec<Str
 
 fn circle_fault(document: &Document, circle: &[String]) -> Fault {
     let shown = circle.iter().chain(circle.first()).map(String::as_str).collect::<Vec<_>>().join(" after ");
-    let fault = document.fault("spec.runAfter", Part::Key, format!("these run after one another in a circle: {shown}"));
+    let fault = document.fault(
+        "spec.runAfter",
+        Part::Key,
+        format!("these run after one another in a circle: {shown}"),
+    );
     fault.label("would wait for itself").help("remove one of the runAfter lines")
 }

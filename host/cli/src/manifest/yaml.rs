@@ -53,9 +53,11 @@ impl Node {
         match &self.content {
             Content::Scalar(value) => value.clone(),
             Content::List(items) => items.iter().map(Self::to_json).collect(),
-            Content::Map(entries) => {
-                entries.iter().map(|entry| (entry.key.clone(), entry.value.to_json())).collect::<serde_json::Map<_, _>>().into()
-            }
+            Content::Map(entries) => entries
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.value.to_json()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
         }
     }
 
@@ -118,10 +120,11 @@ pub fn parse(text: &str) -> Result<Vec<Node>, SyntaxError> {
         budget: serde_yaml::budget! { max_nodes: NODES },
         alias_limits: serde_yaml::alias_limits! { max_total_replayed_events: REPLAYED_EVENTS },
     };
-    let documents: Vec<Spanned<Content>> = serde_yaml::from_multiple_with_options(text, options).map_err(|error| {
-        let place = error.location().map_or(0..0, |location| place(text, &location));
-        SyntaxError { message: message(&error), place }
-    })?;
+    let documents: Vec<Spanned<Content>> =
+        serde_yaml::from_multiple_with_options(text, options).map_err(|error| {
+            let place = error.location().map_or(0..0, |location| place(text, &location));
+            SyntaxError { message: message(&error), place }
+        })?;
     let mut nodes: Vec<_> = documents.into_iter().map(Node::from).collect();
     nodes.retain(|node| !node.is_null());
     Ok(nodes)
@@ -137,7 +140,9 @@ fn message(error: &serde_yaml::Error) -> String {
 
 fn place(text: &str, location: &Location) -> Range<usize> {
     let span = location.span();
-    let start = span.byte_offset().map_or_else(|| offset(text, location), |start| usize::try_from(start).unwrap_or(0));
+    let start = span
+        .byte_offset()
+        .map_or_else(|| offset(text, location), |start| usize::try_from(start).unwrap_or(0));
     let start = start.min(text.len());
     let length = span.byte_len().map_or(0, |length| usize::try_from(length).unwrap_or(0));
     start..(start + length).min(text.len())
@@ -247,7 +252,10 @@ mod tests {
 
     #[test]
     fn empty_documents_are_left_out() {
-        assert_eq!(json_of("---\n---\na: 1\n---\n# nothing\n---\n{\"b\": 2}\n"), [json!({"a": 1}), json!({"b": 2})]);
+        assert_eq!(
+            json_of("---\n---\na: 1\n---\n# nothing\n---\n{\"b\": 2}\n"),
+            [json!({"a": 1}), json!({"b": 2})]
+        );
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use millrace_crds::common::Phase;
 
+use super::View;
 use super::lines::detail;
 use super::numbers;
-use super::View;
 use crate::local::step::Step;
 use crate::terminal::state_style;
 
@@ -83,6 +83,10 @@ fn shown(step: &Step) -> String {
     let phase = step.status.phase;
     let word = state_style(phase).for_stderr().apply_to(format!("{phase:9}"));
     let rows = step.status.done.as_ref().map_or(0, |done| done.rows_done);
-    let rows = if phase == Phase::Executing && rows > 0 { format!("  {} rows", numbers::count(rows)) } else { String::new() };
+    let rows = if phase == Phase::Executing && rows > 0 {
+        format!("  {} rows", numbers::count(rows))
+    } else {
+        String::new()
+    };
     format!("{word}  {}{rows}", detail(step))
 }

@@ -59,10 +59,20 @@ pub(super) fn detail(step: &Step) -> String {
 fn complete(step: &Step) -> String {
     let time = step.time().map(numbers::duration);
     let rows = step.status.outputs.iter().filter(|output| output.port != "model");
-    let rows = rows.map(|output| format!("{} {} rows", output.port, numbers::count(output.rows))).collect::<Vec<_>>().join(", ");
-    let reused = (step.status.reason == Some(millrace_crds::Reason::Reused)).then(|| "reused what was there".to_owned());
+    let rows = rows
+        .map(|output| format!("{} {} rows", output.port, numbers::count(output.rows)))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let reused = (step.status.reason == Some(millrace_crds::Reason::Reused))
+        .then(|| "reused what was there".to_owned());
     let files = step.status.done.as_ref().filter(|_| rows.is_empty()).map(|done| {
         format!("{} files, {}", numbers::count(done.files_done), numbers::bytes(done.bytes_done))
     });
-    time.into_iter().chain(reused).chain(Some(rows)).chain(files).filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
+    time.into_iter()
+        .chain(reused)
+        .chain(Some(rows))
+        .chain(files)
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("  ")
 }

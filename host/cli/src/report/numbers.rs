@@ -32,7 +32,9 @@ mod tests {
     #[test]
     fn numbers_are_short_and_grouped() {
         assert_eq!(count(1_234_567), "1,234,567");
-        for (milliseconds, wanted) in [(40, "0.0s"), (1_440, "1.4s"), (59_999, "59s"), (200_000, "3m20s"), (7_500_000, "2h05m")] {
+        for (milliseconds, wanted) in
+            [(40, "0.0s"), (1_440, "1.4s"), (59_999, "59s"), (200_000, "3m20s"), (7_500_000, "2h05m")]
+        {
             assert_eq!(duration(Duration::from_millis(milliseconds)), wanted);
         }
     }

@@ -34,7 +34,8 @@ pub fn plan(documents: &[Document]) -> Vec<Planned<'_>> {
     let mut planned = Vec::new();
     while !waiting.is_empty() {
         let still: BTreeSet<_> = waiting.iter().map(|document| document.title()).collect();
-        let can_start = |document: &&Document| predecessor(document).is_none_or(|after| !still.contains(&after));
+        let can_start =
+            |document: &&Document| predecessor(document).is_none_or(|after| !still.contains(&after));
         let (ready, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(can_start);
         if ready.is_empty() {
             // A circle was refused before; what is left would be one.
@@ -52,7 +53,14 @@ pub fn text(planned: &[Planned<'_>]) -> String {
         let missing = step.waiting_for.iter().map(|title| format!("{title} (not in these manifests)"));
         let after = step.after.iter().filter(|title| !step.waiting_for.contains(title)).cloned();
         let waits: Vec<_> = after.chain(missing).collect();
-        vec![(index + 1).to_string(), step.document.title(), step.does.clone(), waits.join("\n"), step.reads.clone(), step.writes.clone()]
+        vec![
+            (index + 1).to_string(),
+            step.document.title(),
+            step.does.clone(),
+            waits.join("\n"),
+            step.reads.clone(),
+            step.writes.clone(),
+        ]
     });
     table::render(&["", "STEP", "DOES", "WAITS FOR", "READS", "WRITES"], rows)
 }
@@ -77,7 +85,13 @@ pub fn json(planned: &[Planned<'_>]) -> String {
 fn step<'a>(document: &'a Document, there: &BTreeSet<String>) -> Planned<'a> {
     let after = predecessor(document);
     let missing = datasets(document).into_iter().chain(after.clone()).filter(|title| !there.contains(title));
-    let wasm = |field: &str| document.object.pointer(&format!("/spec/processor/wasm/{field}")).and_then(Value::as_str).unwrap_or_default();
+    let wasm = |field: &str| {
+        document
+            .object
+            .pointer(&format!("/spec/processor/wasm/{field}"))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let loads = document.object.pointer("/spec/dataset/name").and_then(Value::as_str);
     Planned {
         document,
@@ -93,7 +107,10 @@ fn step<'a>(document: &'a Document, there: &BTreeSet<String>) -> Planned<'a> {
 fn processor(document: &Document) -> String {
     let text = |pointer: &str| document.object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let image = || text("/spec/processor/spec/containers/0/image").map(|image| format!("container {image}"));
-    text("/spec/processor/wasm/module").or_else(image).or_else(|| text("/spec/processor/workload/kind")).unwrap_or_default()
+    text("/spec/processor/wasm/module")
+        .or_else(image)
+        .or_else(|| text("/spec/processor/workload/kind"))
+        .unwrap_or_default()
 }
 
 /// Titles of the Datasets that an operation names. Either API group may serve them.
@@ -102,5 +119,12 @@ fn datasets(document: &Document) -> Vec<String> {
     let many = document.object.pointer("/spec/datasets").and_then(Value::as_array);
     let uses = one.into_iter().chain(many.into_iter().flatten());
     let field = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    uses.map(|used| title("Dataset", &field(used, "namespace").unwrap_or_else(|| document.namespace.clone()), &field(used, "name").unwrap_or_default())).collect()
+    uses.map(|used| {
+        title(
+            "Dataset",
+            &field(used, "namespace").unwrap_or_else(|| document.namespace.clone()),
+            &field(used, "name").unwrap_or_default(),
+        )
+    })
+    .collect()
 }

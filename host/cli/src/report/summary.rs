@@ -27,7 +27,11 @@ fn state(step: &Step) -> String {
 }
 
 fn rows(output: &OutputStatus) -> String {
-    if output.port == "model" { "model".to_owned() } else { format!("{} {}", output.port, numbers::count(output.rows)) }
+    if output.port == "model" {
+        "model".to_owned()
+    } else {
+        format!("{} {}", output.port, numbers::count(output.rows))
+    }
 }
 
 /// The folder where it is one of this machine, else the URL.

@@ -32,7 +32,10 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_no_line_ends_in_blanks() {
-        let text = render(&["STEP", "ROWS"], [vec!["a".to_owned(), "1\n20".to_owned()], vec!["longer".to_owned(), "3".to_owned()]]);
+        let text = render(
+            &["STEP", "ROWS"],
+            [vec!["a".to_owned(), "1\n20".to_owned()], vec!["longer".to_owned(), "3".to_owned()]],
+        );
         assert_eq!(text, "STEP    ROWS\na       1\n        20\nlonger  3\n");
     }
 }

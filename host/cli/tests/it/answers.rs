@@ -19,7 +19,12 @@ fn version_names_everything_that_a_bug_report_needs() {
     assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
     assert!(document["engine"].as_str().unwrap().starts_with("wasmtime 48."), "{document:#}");
     assert!(document["contract"].as_str().unwrap().starts_with("millrace:processor@"), "{document:#}");
-    let names: Vec<_> = document["modules"].as_array().unwrap().iter().map(|module| module["name"].as_str().unwrap()).collect();
+    let names: Vec<_> = document["modules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|module| module["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["group", "pca", "split"], "`make modules` comes before the tests");
 }
 
@@ -28,7 +33,15 @@ fn doctor_tries_what_this_machine_can_do() {
     let document = Place::new().run(["doctor", "-o", "json"]).code(0).json();
     let checks = document["checks"].as_array().unwrap();
     let names: Vec<_> = checks.iter().map(|check| check["name"].as_str().unwrap()).collect();
-    for name in ["sandbox: landlock", "sandbox: seccomp", "container runtime", "home", "home: O_TMPFILE", "home: reflinks", "modules"] {
+    for name in [
+        "sandbox: landlock",
+        "sandbox: seccomp",
+        "container runtime",
+        "home",
+        "home: O_TMPFILE",
+        "home: reflinks",
+        "modules",
+    ] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     for check in checks.iter().filter(|check| check["state"] != "Ok") {
@@ -64,10 +77,19 @@ fn the_json_answer_of_a_run_is_one_document_with_every_step() {
     let document = place.run(["run", "flow.yaml", "-o", "json"]).code(0).json();
     assert_eq!(document["state"], "Complete");
     let step = &document["steps"][0];
-    for (field, value) in [("kind", "DataProcessing"), ("namespace", "default"), ("name", "parts"), ("state", "Complete"), ("reason", "Succeeded")] {
+    for (field, value) in [
+        ("kind", "DataProcessing"),
+        ("namespace", "default"),
+        ("name", "parts"),
+        ("state", "Complete"),
+        ("reason", "Succeeded"),
+    ] {
         assert_eq!(step[field], value, "{document:#}");
     }
-    assert!(step["seconds"].is_f64() && step["module"]["digest"].as_str().unwrap().starts_with("sha256:"), "{document:#}");
+    assert!(
+        step["seconds"].is_f64() && step["module"]["digest"].as_str().unwrap().starts_with("sha256:"),
+        "{document:#}"
+    );
     let output = &step["outputs"][0];
     assert_eq!((&output["port"], &output["rows"]), (&"a".into(), &15.into()), "{document:#}");
     assert!(output["url"].as_str().unwrap().starts_with("local:///"), "{document:#}");

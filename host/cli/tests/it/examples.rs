@@ -47,7 +47,9 @@ fn example(name: &str) -> String {
 #[test]
 fn the_missions_manifests_are_there_byte_for_byte_and_valid() {
     let place = Place::new();
-    for (name, wanted) in [("dataset", DATASET), ("runtime-profile", PROFILE), ("data-processing", PROCESSING)] {
+    for (name, wanted) in
+        [("dataset", DATASET), ("runtime-profile", PROFILE), ("data-processing", PROCESSING)]
+    {
         let path = example(&format!("mission/{name}.yaml"));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), wanted, "{name}");
         place.run(["run", "--dry-run", &path]).code(0);
@@ -55,12 +57,16 @@ fn the_missions_manifests_are_there_byte_for_byte_and_valid() {
     let plan = place.run(["run", "--dry-run", "-o", "json", &example("mission")]).code(0).json();
     let step = &plan["plan"][0];
     assert_eq!(step["does"], "container myhandler:latest");
-    assert_eq!(step["waitingFor"], serde_json::json!(["Dataset default/data1", "Dataset default1/data2", "DataLoad default/dataload"]));
+    assert_eq!(
+        step["waitingFor"],
+        serde_json::json!(["Dataset default/data1", "Dataset default1/data2", "DataLoad default/dataload"])
+    );
 }
 
 #[test]
 fn digits_is_planned_in_order() {
     let plan = Place::new().run(["run", "--dry-run", "-o", "json", &example("digits.yaml")]).code(0).json();
-    let names: Vec<_> = plan["plan"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        plan["plan"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["preload", "split", "pca-train", "pca-test"]);
 }

@@ -21,7 +21,9 @@ fn prepared() -> Place {
 fn children_of(process: &Child) -> Vec<i32> {
     let tasks = std::fs::read_dir(format!("/proc/{}/task", process.id())).into_iter().flatten().flatten();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect()
 }
 
 fn is_alive(pid: i32) -> bool {
@@ -47,7 +49,10 @@ fn ctrl_c_stops_everything_and_publishes_nothing() {
     assert_eq!(output.status.code(), Some(130), "{told:#?}");
     assert!(told.iter().any(|line| line.contains("nothing half done was published")), "{told:#?}");
     assert!(children.iter().all(|child| !is_alive(*child)), "a runner outlived its run");
-    assert!(!place.path("out/parts/_SUCCESS").exists() && !place.path("out/parts/_millrace/manifest.json").exists());
+    assert!(
+        !place.path("out/parts/_SUCCESS").exists()
+            && !place.path("out/parts/_millrace/manifest.json").exists()
+    );
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["state"], "Interrupted", "{document:#}");
 }

@@ -2,8 +2,19 @@
 
 use crate::{Place, rows};
 
-const SPLIT: [&str; 11] =
-    ["process", "split", "--input", "data.csv", "--output", "out", "-p", "sizes.train=80%", "-p", "sizes.test=20%", "--print-manifest"];
+const SPLIT: [&str; 11] = [
+    "process",
+    "split",
+    "--input",
+    "data.csv",
+    "--output",
+    "out",
+    "-p",
+    "sizes.train=80%",
+    "-p",
+    "sizes.test=20%",
+    "--print-manifest",
+];
 
 #[test]
 fn help_lists_the_modules_and_each_module_its_parameters() {
@@ -13,7 +24,12 @@ fn help_lists_the_modules_and_each_module_its_parameters() {
         assert!(general.contains(word), "{word:?} is not in:\n{general}");
     }
     let split = place.run(["process", "split", "--help"]).code(0).stdout;
-    for word in ["-p sizes=…  a map, required", "-p stratify=…  a string or a list", "-p minPerClass=…  a whole number, default 0", "such as -p sizes.test=10% -p sizes.train=80%"] {
+    for word in [
+        "-p sizes=…  a map, required",
+        "-p stratify=…  a string or a list",
+        "-p minPerClass=…  a whole number, default 0",
+        "such as -p sizes.test=10% -p sizes.train=80%",
+    ] {
         assert!(split.contains(word), "{word:?} is not in:\n{split}");
     }
 }
@@ -57,7 +73,10 @@ fn one_step_without_a_manifest() {
     let parameters = ["-p", "sizes.train=80%", "-p", "sizes.test=20%", "-p", "stratify=label", "--seed", "3"];
     let document = place.run([&arguments[..], &parameters[..]].concat()).code(0).json();
     let outputs = document["steps"][0]["outputs"].as_array().unwrap();
-    let rows: Vec<_> = outputs.iter().map(|output| (output["port"].as_str().unwrap(), output["rows"].as_i64().unwrap())).collect();
+    let rows: Vec<_> = outputs
+        .iter()
+        .map(|output| (output["port"].as_str().unwrap(), output["rows"].as_i64().unwrap()))
+        .collect();
     assert_eq!(rows, [("test", 18), ("train", 72)]);
     assert!(place.path("out/train").is_dir() && place.path("out/test").is_dir());
 }

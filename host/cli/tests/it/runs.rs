@@ -11,7 +11,12 @@ fn prepared() -> Place {
 
 fn plan(place: &Place, arguments: &[&str]) -> Vec<String> {
     let document = place.run([&["run", "--dry-run", "-o", "json"], arguments].concat()).code(0).json();
-    document["plan"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap().to_owned()).collect()
+    document["plan"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -48,7 +53,10 @@ fn what_cannot_be_read_is_a_usage_error() {
 #[test]
 fn manifests_without_operations_say_so() {
     let place = Place::new();
-    place.write("one.yaml", "apiVersion: fluid.io/v1alpha1\nkind: RuntimeProfile\nmetadata: {name: x}\nspec: {local: {}}\n");
+    place.write(
+        "one.yaml",
+        "apiVersion: fluid.io/v1alpha1\nkind: RuntimeProfile\nmetadata: {name: x}\nspec: {local: {}}\n",
+    );
     place.run(["run", "one.yaml"]).code(0).says(&["nothing to run"]);
 }
 
@@ -85,9 +93,16 @@ fn a_failed_step_says_what_why_and_what_next() {
 #[test]
 fn a_step_whose_objects_nobody_made_fails_at_once() {
     let place = prepared();
-    place.write("flow.yaml", FLOW.replace("spec:\n  datasets", "spec:\n  runAfter: {kind: DataLoad, name: warm}\n  datasets"));
+    place.write(
+        "flow.yaml",
+        FLOW.replace("spec:\n  datasets", "spec:\n  runAfter: {kind: DataLoad, name: warm}\n  datasets"),
+    );
     let document = place.run(["run", "flow.yaml", "-o", "json", "--timeout", "60s"]).code(1).json();
-    assert_eq!((&document["state"], &document["steps"][0]["reason"]), (&"Failed".into(), &"NotFound".into()), "{document:#}");
+    assert_eq!(
+        (&document["state"], &document["steps"][0]["reason"]),
+        (&"Failed".into(), &"NotFound".into()),
+        "{document:#}"
+    );
 }
 
 #[test]

@@ -26,15 +26,18 @@ pub(super) fn container_runtime() -> Check {
             None => {}
         }
     }
-    let found = if silent.is_empty() { "neither podman nor docker is on PATH".to_owned() } else { silent.join("; ") };
+    let found =
+        if silent.is_empty() { "neither podman nor docker is on PATH".to_owned() } else { silent.join("; ") };
     Check::lacking("container runtime", found, "only steps with a container image need one: install podman")
 }
 
 /// The server's version: the client alone runs nothing. None where the program is not there.
 fn version_of(name: &str) -> Option<Result<String, String>> {
     let format = if name == "docker" { "{{.Server.Version}}" } else { "{{.Client.Version}}" };
-    let output = Command::new(name).args(["version", "--format", format]).stdin(Stdio::null()).output().ok()?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().trim().to_owned();
+    let output =
+        Command::new(name).args(["version", "--format", format]).stdin(Stdio::null()).output().ok()?;
+    let text =
+        |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().trim().to_owned();
     Some(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
 }
 
@@ -50,11 +53,17 @@ pub(super) fn disk(home: &Path) -> Vec<Check> {
 fn room(home: &Path) -> Check {
     let shown = home.display();
     match statvfs(home) {
-        Err(error) => Check::lacking("home", format!("{shown}: {error}"), "choose another folder with --home"),
+        Err(error) => {
+            Check::lacking("home", format!("{shown}: {error}"), "choose another folder with --home")
+        }
         Ok(disk) => {
             let (free, all) = (disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize);
             let found = format!("{shown}: {} free of {}", HumanBytes(free), HumanBytes(all));
-            if free < LITTLE { Check::lacking("home", found, "free some space, or choose another folder with --home") } else { Check::ok("home", found) }
+            if free < LITTLE {
+                Check::lacking("home", found, "free some space, or choose another folder with --home")
+            } else {
+                Check::ok("home", found)
+            }
         }
     }
 }
@@ -63,7 +72,11 @@ fn unnamed_files(home: &Path) -> Check {
     let flags = i32::try_from(OFlags::TMPFILE.bits()).unwrap_or_default();
     match OpenOptions::new().write(true).custom_flags(flags).open(home) {
         Ok(_) => Check::ok("home: O_TMPFILE", "there"),
-        Err(error) => Check::lacking("home: O_TMPFILE", error.to_string(), "files under way have names instead; nothing else changes"),
+        Err(error) => Check::lacking(
+            "home: O_TMPFILE",
+            error.to_string(),
+            "files under way have names instead; nothing else changes",
+        ),
     }
 }
 
@@ -78,7 +91,11 @@ fn reflinks(home: &Path) -> Check {
     };
     match tried() {
         Ok(()) => Check::ok("home: reflinks", "there: copies within this disk cost nothing"),
-        Err(error) => Check::lacking("home: reflinks", error.to_string(), "copies cost what they cost; XFS and Btrfs have reflinks"),
+        Err(error) => Check::lacking(
+            "home: reflinks",
+            error.to_string(),
+            "copies cost what they cost; XFS and Btrfs have reflinks",
+        ),
     }
 }
 

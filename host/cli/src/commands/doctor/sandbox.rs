@@ -11,7 +11,11 @@ pub(super) fn checks() -> Vec<Check> {
         Ok(reports) => reports.iter().map(check).collect(),
         Err(error) => {
             let said = format!("{:#}", anyhow::Error::from(error));
-            vec![Check::lacking("sandbox", said, "runs would fail the same way: report it with `millrace version -o json`")]
+            vec![Check::lacking(
+                "sandbox",
+                said,
+                "runs would fail the same way: report it with `millrace version -o json`",
+            )]
         }
     }
 }
@@ -22,9 +26,21 @@ fn check(report: &LayerReport) -> Check {
         let advice = "runs go on without this layer, the others hold; --require-sandbox refuses instead";
         return Check::lacking(name, format!("not there: {why}"), advice);
     }
-    let allowed: Vec<_> = report.attempts.iter().filter(|attempt| !attempt.refused).map(|attempt| attempt.what.as_str()).collect();
+    let allowed: Vec<_> = report
+        .attempts
+        .iter()
+        .filter(|attempt| !attempt.refused)
+        .map(|attempt| attempt.what.as_str())
+        .collect();
     if allowed.is_empty() {
-        return Check::ok(name, format!("there; refused {} of {} attempts", report.attempts.len(), report.attempts.len()));
+        return Check::ok(
+            name,
+            format!("there; refused {} of {} attempts", report.attempts.len(), report.attempts.len()),
+        );
     }
-    Check::lacking(name, format!("did not refuse: {}", allowed.join(", ")), "do not run modules you do not trust on this machine")
+    Check::lacking(
+        name,
+        format!("did not refuse: {}", allowed.join(", ")),
+        "do not run modules you do not trust on this machine",
+    )
 }

@@ -25,7 +25,9 @@ fn listed(modules: &Modules) -> String {
     if modules.is_empty() {
         return format!("\nModules:\n  {NONE_SHIPPED}\n");
     }
-    let rows = modules.iter().map(|module| vec![format!("  {}", module.info.descriptor.name), module.info.descriptor.description.clone()]);
+    let rows = modules.iter().map(|module| {
+        vec![format!("  {}", module.info.descriptor.name), module.info.descriptor.description.clone()]
+    });
     format!("\nModules (millrace process MODULE --help has their parameters):\n{}", table::body(rows))
 }
 
@@ -55,7 +57,10 @@ fn ports(title: &str, ports: &[millrace_engine::Port]) -> String {
 }
 
 fn is_required(schema: &Value, name: &str) -> bool {
-    schema.get("required").and_then(Value::as_array).is_some_and(|names| names.iter().any(|required| required == name))
+    schema
+        .get("required")
+        .and_then(Value::as_array)
+        .is_some_and(|names| names.iter().any(|required| required == name))
 }
 
 fn parameter(name: &str, schema: &Value, required: bool) -> String {
@@ -88,7 +93,9 @@ fn kind(schema: &Value) -> String {
     }
     match schema.get("type") {
         Some(Value::String(one)) => with_article(one),
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).map(with_article).collect::<Vec<_>>().join(" or "),
+        Some(Value::Array(several)) => {
+            several.iter().filter_map(Value::as_str).map(with_article).collect::<Vec<_>>().join(" or ")
+        }
         _ => "any value".to_owned(),
     }
 }
@@ -100,7 +107,9 @@ fn plain(value: &Value) -> String {
 /// An example as it is typed: `-p sizes.train=80% -p sizes.test=20%`.
 fn assignments(key: &str, value: &Value) -> Vec<String> {
     match value {
-        Value::Object(map) => map.iter().flat_map(|(name, value)| assignments(&format!("{key}.{name}"), value)).collect(),
+        Value::Object(map) => {
+            map.iter().flat_map(|(name, value)| assignments(&format!("{key}.{name}"), value)).collect()
+        }
         Value::Array(items) => items.iter().flat_map(|item| assignments(key, item)).collect(),
         other => vec![format!("-p {key}={}", plain(other))],
     }

@@ -88,7 +88,9 @@ fn without_glob(input: &str) -> (&str, &str) {
     match input.find(['*', '?', '[', '{']) {
         Some(special) if is_url || !Path::new(input).exists() => {
             let before = input.get(..special).unwrap_or_default();
-            before.rfind('/').map_or((".", input), |slash| (input.get(..slash).unwrap_or_default(), input.get(slash + 1..).unwrap_or_default()))
+            before.rfind('/').map_or((".", input), |slash| {
+                (input.get(..slash).unwrap_or_default(), input.get(slash + 1..).unwrap_or_default())
+            })
         }
         _ => (input, ""),
     }

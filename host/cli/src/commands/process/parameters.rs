@@ -10,7 +10,9 @@ use serde_json::{Map, Value};
 pub(super) fn read(given: &[String], schema: &Value) -> Result<Value, String> {
     let mut parameters = Value::Object(Map::new());
     for text in given {
-        let (key, value) = text.split_once('=').ok_or_else(|| format!("-p {text}: a parameter is KEY=VALUE, such as -p seed=7"))?;
+        let (key, value) = text
+            .split_once('=')
+            .ok_or_else(|| format!("-p {text}: a parameter is KEY=VALUE, such as -p seed=7"))?;
         let steps: Vec<_> = key.split('.').collect();
         if steps.iter().any(|step| step.is_empty()) {
             return Err(format!("-p {text}: a key is a name, or names with dots between them"));
@@ -32,11 +34,14 @@ pub(super) fn check(module: &str, schema: &Value, parameters: &Value) -> Result<
     let described = errors.iter().map(|error| {
         let key = error.pointer.trim_start_matches('/').replace('/', ".");
         let key = if key.is_empty() { String::new() } else { format!("-p {key}: ") };
-        let expected = error.expected.as_ref().map(|expected| format!("\n  expected: {expected}")).unwrap_or_default();
+        let expected =
+            error.expected.as_ref().map(|expected| format!("\n  expected: {expected}")).unwrap_or_default();
         format!("{key}{}{expected}", error.message)
     });
     let described = described.collect::<Vec<_>>().join("\n");
-    Err(format!("the parameters do not fit {module}\n{described}\n`millrace process {module} --help` lists the parameters"))
+    Err(format!(
+        "the parameters do not fit {module}\n{described}\n`millrace process {module} --help` lists the parameters"
+    ))
 }
 
 fn insert(into: &mut Value, steps: &[&str], text: &str, schema: &Value) -> Result<(), String> {
@@ -53,7 +58,9 @@ fn insert(into: &mut Value, steps: &[&str], text: &str, schema: &Value) -> Resul
 /// The first value as it is; more make a list.
 fn add(map: &mut Map<String, Value>, key: &str, text: &str, schema: &Value) {
     let value = match map.remove(key) {
-        None if takes(schema, "array") && !takes(schema, "string") && !text.trim_start().starts_with('[') => Value::Array(vec![item(text, schema)]),
+        None if takes(schema, "array") && !takes(schema, "string") && !text.trim_start().starts_with('[') => {
+            Value::Array(vec![item(text, schema)])
+        }
         None => typed(text, schema),
         Some(Value::Array(mut items)) => {
             items.push(item(text, schema));
@@ -88,7 +95,10 @@ fn takes(schema: &Value, kind: &str) -> bool {
     alternatives(schema).into_iter().any(|schema| match schema.get("type") {
         Some(Value::String(only)) => only == kind,
         Some(Value::Array(several)) => several.iter().any(|one| one == kind),
-        _ => schema.get("enum").and_then(Value::as_array).is_some_and(|values| values.iter().any(|value| type_of(value) == kind)),
+        _ => schema
+            .get("enum")
+            .and_then(Value::as_array)
+            .is_some_and(|values| values.iter().any(|value| type_of(value) == kind)),
     })
 }
 
@@ -106,14 +116,21 @@ fn type_of(value: &Value) -> &'static str {
 
 /// The schema itself, and what `anyOf` and `oneOf` in it say.
 fn alternatives(schema: &Value) -> Vec<&Value> {
-    let below = ["anyOf", "oneOf"].iter().filter_map(|word| schema.get(word)?.as_array()).flatten().flat_map(alternatives);
+    let below = ["anyOf", "oneOf"]
+        .iter()
+        .filter_map(|word| schema.get(word)?.as_array())
+        .flatten()
+        .flat_map(alternatives);
     std::iter::once(schema).chain(below).collect()
 }
 
 /// What a schema says of one of its properties.
 fn schema_of<'a>(schema: &'a Value, property: &str) -> &'a Value {
     let found = alternatives(schema).into_iter().find_map(|schema| {
-        schema.get("properties").and_then(|properties| properties.get(property)).or_else(|| schema.get("additionalProperties"))
+        schema
+            .get("properties")
+            .and_then(|properties| properties.get(property))
+            .or_else(|| schema.get("additionalProperties"))
     });
     found.unwrap_or(&Value::Null)
 }
@@ -141,14 +158,24 @@ mod tests {
 
     #[test]
     fn the_schema_says_the_types() {
-        let read = read_all(&["sizes.train=80%", "sizes.test=1000", "n_components=0.95", "whiten=true", "name=7", "columns=a"]);
+        let read = read_all(&[
+            "sizes.train=80%",
+            "sizes.test=1000",
+            "n_components=0.95",
+            "whiten=true",
+            "name=7",
+            "columns=a",
+        ]);
         let wanted = json!({"sizes": {"train": "80%", "test": 1000}, "n_components": "0.95", "whiten": true, "name": "7", "columns": ["a"]});
         assert_eq!(read, wanted);
     }
 
     #[test]
     fn the_same_key_again_makes_a_list() {
-        assert_eq!(read_all(&["stratify=a", "stratify=b", "limits=1", "limits=2"]), json!({"stratify": ["a", "b"], "limits": [1, 2]}));
+        assert_eq!(
+            read_all(&["stratify=a", "stratify=b", "limits=1", "limits=2"]),
+            json!({"stratify": ["a", "b"], "limits": [1, 2]})
+        );
         assert_eq!(read_all(&["columns=[\"a\", \"b\"]"]), json!({"columns": ["a", "b"]}));
     }
 
@@ -157,6 +184,10 @@ mod tests {
         for given in ["sizes", "=1", "a..b=1"] {
             assert!(read(&[given.to_owned()], &schema()).is_err(), "{given}");
         }
-        assert!(read(&["name=1".to_owned(), "name.x=2".to_owned()], &schema()).unwrap_err().contains("keys below"));
+        assert!(
+            read(&["name=1".to_owned(), "name.x=2".to_owned()], &schema())
+                .unwrap_err()
+                .contains("keys below")
+        );
     }
 }
