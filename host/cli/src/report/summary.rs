@@ -4,9 +4,8 @@ use millrace_crds::common::OutputStatus;
 
 use super::{numbers, table};
 use crate::local::step::Step;
-use crate::terminal::state_style;
 
-/// The table; colours only where standard output is a terminal.
+/// The table.
 pub fn table(steps: &[Step]) -> String {
     table::render(&["STEP", "STATE", "ROWS", "TIME", "WHERE"], steps.iter().map(row))
 }
@@ -23,7 +22,7 @@ fn state(step: &Step) -> String {
         return "Gone".to_owned();
     }
     let reused = if step.status.reason == Some(millrace_crds::Reason::Reused) { " (reused)" } else { "" };
-    format!("{}{reused}", state_style(step.status.phase).apply_to(step.status.phase))
+    format!("{}{reused}", step.status.phase)
 }
 
 fn rows(output: &OutputStatus) -> String {

@@ -32,21 +32,21 @@ fn a_wrong_type_says_what_it_must_be_and_what_it_is() {
     check(manifest, &["bad.yaml:5:11", "spec.mounts must be a list, and is a string"]);
     check(
         &FLOW.replace("module: split", "module: yes"),
-        &["bad.yaml:16:31", "must be a string, and is a boolean", "quotes"],
+        &["bad.yaml:16:30", "must be a string, and is a boolean", "quotes"],
     );
 }
 
 #[test]
 fn a_word_that_is_none_of_the_words_is_shown_with_the_nearest() {
     let manifest = FLOW.replace("module: split", "method: Transfrom, model: /work/m, module: split");
-    check(&manifest, &["bad.yaml:16:31", "Transfrom", "did you mean \"Transform\"?"]);
+    check(&manifest, &["bad.yaml:16:30", "Transfrom", "did you mean \"Transform\"?"]);
 }
 
 #[test]
 fn what_is_missing_is_shown_where_it_belongs() {
     check(
         &FLOW.replace("input: /rows/data.csv, ", ""),
-        &["bad.yaml:16:16", "spec.processor.wasm.input is missing"],
+        &["bad.yaml:16:15", "spec.processor.wasm.input is missing"],
     );
 }
 
@@ -77,7 +77,7 @@ fn an_unknown_kind_or_version_is_shown_with_the_nearest() {
 fn an_unknown_module_is_shown_with_the_nearest() {
     check(
         &FLOW.replace("module: split", "module: splt"),
-        &["bad.yaml:16:31", "there is no module splt", "did you mean \"split\"?"],
+        &["bad.yaml:16:30", "there is no module splt", "did you mean \"split\"?"],
     );
     check(&FLOW.replace("module: split", "module: split@9"), &["there is no version split@9"]);
 }
@@ -86,11 +86,11 @@ fn an_unknown_module_is_shown_with_the_nearest() {
 fn a_wrong_parameter_is_shown_where_it_stands() {
     check(
         &FLOW.replace("parameters: {sizes", "parameters: {stratfy: label, sizes"),
-        &["bad.yaml:16:87", "stratfy", "stratify"],
+        &["bad.yaml:16:94", "stratfy", "stratify"],
     );
     check(
         &FLOW.replace("a: \"50%\"", "a: [50]"),
-        &["bad.yaml:16:98", "expected", "millrace process split --help"],
+        &["bad.yaml:16:105", "expected", "millrace process split --help"],
     );
 }
 
