@@ -161,13 +161,14 @@ fn result(task: &NodeTask) -> Option<&TaskResult> {
 }
 
 fn published(results: &[&TaskResult], tasks: &[&Task]) -> Ended {
-    let log_tail = tasks.iter().filter_map(|task| task.status.as_ref()).map(|status| status.log_tail.clone());
+    let mut log_tail =
+        tasks.iter().filter_map(|task| task.status.as_ref()).map(|status| status.log_tail.clone());
     Ended {
         reused: results.iter().any(|result| result.reused),
         outputs: results.iter().flat_map(|result| result.outputs.clone()).collect(),
         bad_rows: results.iter().map(|result| result.bad_rows).sum(),
         loaded: None,
-        log_tail: log_tail.last().unwrap_or_default(),
+        log_tail: log_tail.next_back().unwrap_or_default(),
     }
 }
 
