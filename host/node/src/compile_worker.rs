@@ -34,8 +34,6 @@ pub fn compile_worker_main() -> ExitCode {
 
 fn work() -> Result<(), (u8, String)> {
     let failed = |error: &dyn std::error::Error| (1, crate::failure::chain(error));
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .map_err(|error| failed(&error))?;
     let limits = ResourceLimits {
         cpu_seconds: Some(CPU_SECONDS),
         data_bytes: Some(MEMORY_BYTES),

@@ -8,7 +8,7 @@ use millrace_data::cache::CacheError;
 use millrace_data::input::InputError;
 use millrace_data::mount::MountError;
 use millrace_data::outputs::OutputError;
-use millrace_data::publish::PublishError;
+use millrace_data::publish::{PublishError, RemoteError};
 use millrace_data::store::{Category, StoreError};
 use millrace_engine::{CompileError, LoadError, ModuleError, RunError};
 use serde::{Deserialize, Serialize};
@@ -189,6 +189,17 @@ impl From<PublishError> for Failure {
             PublishError::Manifest { .. } => Self::user(Reason::CorruptInput, message),
             PublishError::Name { .. } => Self::new(Reason::ProtocolViolation, Fault::Module, message),
             PublishError::Io { action, path, source } => io(action, std::path::Path::new(&path), &source),
+        }
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        let message = chain(&error);
+        match error {
+            RemoteError::Occupied { .. } => Self::user(Reason::OutputExists, message),
+            RemoteError::Manifest { .. } => Self::user(Reason::CorruptInput, message),
+            RemoteError::Store(error) => error.into(),
         }
     }
 }

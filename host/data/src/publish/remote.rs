@@ -148,7 +148,10 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     /// With every byte in the store, makes it visible.
     async fn reveal(&self, sent: &[Upload], before: Option<&Manifest>) -> Result<Published, RemoteError> {
-        futures::stream::iter(sent.iter().map(|upload| self.store.complete(upload)))
+        // Here and below the futures are made first: a closure inside the stream would keep the
+        // whole from moving between threads.
+        let completing: Vec<_> = sent.iter().map(|upload| self.store.complete(upload)).collect();
+        futures::stream::iter(completing)
             .buffer_unordered(FILES_AT_ONCE)
             .try_collect::<Vec<()>>()
             .await?;
@@ -166,8 +169,8 @@ impl Attempt<'_> {
     /// Begins every upload and writes down their ids before a byte is sent.
     async fn begin(&self) -> Result<Vec<Upload>, RemoteError> {
         let paths: Vec<_> = self.manifest.files.iter().map(|file| self.at(&file.path)).collect();
-        let begun = futures::stream::iter(paths.iter().map(|path| self.store.begin_upload(path)));
-        let uploads: Vec<Upload> = begun.buffered(FILES_AT_ONCE).try_collect().await?;
+        let begun: Vec<_> = paths.iter().map(|path| self.store.begin_upload(path)).collect();
+        let uploads: Vec<Upload> = futures::stream::iter(begun).buffered(FILES_AT_ONCE).try_collect().await?;
         let bytes = serde_json::to_vec(&uploads).map_err(|error| self.unreadable(&error))?;
         self.store.put(&format!("{}/uploads.json", self.run), bytes.into()).await?;
         Ok(uploads)
@@ -177,6 +180,7 @@ impl Attempt<'_> {
         let sending = self.manifest.files.iter().zip(uploads).map(|(file, upload)| async move {
             self.store.send_parts(upload, &self.parts.join(&file.path)).await
         });
+        let sending: Vec<_> = sending.collect();
         Ok(futures::stream::iter(sending).buffered(FILES_AT_ONCE).try_collect().await?)
     }
 

@@ -150,7 +150,8 @@ impl Store {
         })
         .await?;
         let count = size.div_ceil(part).max(1);
-        let sending = futures::stream::iter((0..count).map(|number| {
+        // Made before they are polled: a closure inside the stream would keep it from moving between threads.
+        let sending = (0..count).map(|number| {
             let (upload, from) = (upload.clone(), from.clone());
             async move {
                 let start = number * part;
@@ -158,8 +159,9 @@ impl Store {
                 let bytes = blocking(move || read_range(&from, start, length)).await?;
                 self.send_part(&upload, number as usize, bytes).await
             }
-        }));
-        let parts = sending.buffered(PARTS_AT_ONCE).try_collect().await?;
+        });
+        let sending: Vec<_> = sending.collect();
+        let parts = futures::stream::iter(sending).buffered(PARTS_AT_ONCE).try_collect().await?;
         Ok(Upload { parts, ..upload.clone() })
     }
 

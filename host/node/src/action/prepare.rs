@@ -173,10 +173,11 @@ impl<'a> Wanted<'a> {
     ) -> Result<RunSpec, Failure> {
         let (world, processor) = (self.module.info.world, &self.wasm.processor);
         let mut ports = run.ports.into_iter().map(|(port, files)| InputSpec {
-            port,
             files: files.into_iter().map(Into::into).collect(),
-            format: self.read_as.clone(),
+            // What the object says of the format is said of its main input.
+            format: if port == "data" { self.read_as.clone() } else { "auto".to_owned() },
             partition_bytes: self.partition_bytes,
+            port,
         });
         let input = ports.next().ok_or_else(|| Failure::internal("the run has no input"))?;
         let options = &processor.output_options;

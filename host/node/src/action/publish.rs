@@ -6,7 +6,7 @@ use millrace_crds::NodeTask;
 use millrace_crds::common::{OutputStatus, Progress};
 use millrace_crds::node_task::TaskResult;
 use millrace_data::manifest::{Manifest, PublishedFile};
-use millrace_data::publish::{OutputMode, Published, Staging, destination};
+use millrace_data::publish::{OutputMode, Published, Staging, destination, publish_to_store};
 
 use super::blocking;
 use super::inputs::Frozen;
@@ -56,7 +56,7 @@ pub(super) async fn publish(
     let output = (output_area, output_manifest, made.wanted.output.as_ref());
     for place in [model, output] {
         let (Some(staging), Some(manifest), Some(target)) = place else { continue };
-        let published = put(agent, staging, manifest, &mode).await?;
+        let published = put(agent, made.task, target, staging, manifest, &mode).await?;
         let (manifest, new) = match published {
             Published::Created(manifest) => (manifest, true),
             Published::Reused(manifest) => (manifest, false),
@@ -71,10 +71,20 @@ pub(super) async fn publish(
 
 async fn put(
     agent: &Agent,
+    task: &NodeTask,
+    target: &Target,
     staging: Staging,
     manifest: Manifest,
     mode: &OutputMode,
 ) -> Result<Published, Failure> {
+    if let Some(store) = &target.remote {
+        let (parts, uid) = (staging.parts(), &task.spec.operation.uid);
+        let epoch = u64::try_from(task.spec.epoch).unwrap_or(0);
+        let published = publish_to_store(&parts, &manifest, store, mode, uid, epoch).await?;
+        // What stays on this machine is the next sweep's.
+        let _ = std::fs::remove_dir_all(staging.path());
+        return Ok(published);
+    }
     let (durable, mode) = (agent.config.durable, mode.clone());
     blocking(move || Ok(millrace_data::publish::publish(staging, &manifest, &mode, durable)?)).await
 }
@@ -162,7 +172,7 @@ pub(super) fn statuses(
             manifest: digest.clone(),
         }
     };
-    if manifest.outputs.is_empty() {
+    if manifest.format.is_none() {
         let bytes = manifest.files.iter().map(|file| file.bytes).sum();
         return Ok(vec![entry("model", "", manifest.files.len(), 0, bytes)]);
     }

@@ -51,6 +51,7 @@ pub(super) async fn stage(
     stage: Stage,
 ) -> Result<TaskResult, Failure> {
     let wanted = Wanted::read(agent, &task.spec).await?;
+    refuse_remote(&wanted)?;
     let areas = Areas::open(task, &wanted, stage == Stage::Plan)?;
     let frozen = freeze(agent, task, &wanted, areas.read_lists(stage)?).await?;
     let model = Model::read(&wanted)?;
@@ -66,6 +67,19 @@ pub(super) async fn stage(
     let outcome = runner_process::execute(agent, &spec, reporter).await?;
     areas.note(stage, &task.spec.share.map_or(0, |share| share.index).to_string(), &outcome)?;
     Ok(result(&wanted, &outcome))
+}
+
+/// Agents that share a run exchange states through the output's own folder.
+fn refuse_remote(wanted: &Wanted<'_>) -> Result<(), Failure> {
+    match wanted.home() {
+        Some(Target { remote: Some(_), seen, .. }) => {
+            let message = format!(
+                "{seen} is in a store, which several nodes cannot stage in together: set parallelism: 1"
+            );
+            Err(Failure::user(Reason::NotSupported, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What all agents made becomes visible.
@@ -164,6 +178,10 @@ fn reused(task: &NodeTask, wanted: &Wanted<'_>, key: &str) -> Result<Option<Task
     let output = wanted.output.as_ref().filter(|_| wanted.applies());
     let model = wanted.model_target().filter(|_| wanted.publishes_model());
     for target in output.into_iter().chain(model) {
+        // A store is asked when it is published to; then nothing is sent that is there already.
+        if target.remote.is_some() {
+            return Ok(None);
+        }
         match find_reusable(&target.folder, &mode, key)? {
             Some(manifest) => outputs.extend(publish::statuses(target, &mode, &manifest)?),
             None => return Ok(None),
@@ -191,6 +209,10 @@ impl Model {
     fn read(wanted: &Wanted<'_>) -> Result<Self, Failure> {
         let none = Self { files: None, digest: None, previous: Vec::new() };
         let Some(target) = &wanted.model else { return Ok(none) };
+        if target.remote.is_some() && wanted.wasm.processor.method == Method::Transform {
+            let message = format!("{} is in a store: models are read from local:// mounts", target.seen);
+            return Err(Failure::user(Reason::NotSupported, message));
+        }
         let manifest = read_manifest(&target.folder)?;
         if wanted.wasm.processor.method != Method::Transform {
             let previous = manifest.map(|manifest| files(target, &manifest)).unwrap_or_default();

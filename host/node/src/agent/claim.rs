@@ -8,24 +8,46 @@ use millrace_crds::node_task::{NodeTaskStatus, TaskPhase};
 
 use super::Agent;
 
-/// Claims `task` for this boot; `None` if it changed meanwhile or ended (the watch tells what it is now).
+/// How often a task that changes while it is claimed is looked at again.
+const LOOKS: u32 = 10;
+
+/// Claims `task` for this boot; `None` if it is gone or over.
 ///
 /// # Errors
-/// The API server did not answer.
+/// The API server did not answer, or the task never held still.
 pub(super) async fn claim(agent: &Agent, mut task: NodeTask) -> Result<Option<NodeTask>, kube::Error> {
     let api: Api<NodeTask> = Api::namespaced(agent.client.clone(), &task.namespace().unwrap_or_default());
-    let name = task.name_any();
-    let before = task.status.take().unwrap_or_default();
-    task.status = Some(NodeTaskStatus {
+    let (name, uid) = (task.name_any(), task.uid());
+    let mut looks = 0;
+    loop {
+        task.status = Some(claimed(agent, &task));
+        match api.replace_status(&name, &PostParams::default(), &task).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
+            Err(kube::Error::Api(status)) if status.code == 409 && looks < LOOKS => {}
+            answer => return answer.map(Some),
+        }
+        looks += 1;
+        match api.get_opt(&name).await? {
+            Some(now) if now.uid() == uid && !is_over(&now) => task = now,
+            _ => return Ok(None),
+        }
+    }
+}
+
+fn claimed(agent: &Agent, task: &NodeTask) -> NodeTaskStatus {
+    let before = task.status.as_ref();
+    NodeTaskStatus {
         phase: TaskPhase::Running,
         boot_id: agent.boot_id.clone(),
         // The deadline counts from the first claim: a restart of the agent gives no new time.
-        start_time: before.start_time.or_else(|| Some(Time((agent.config.clock)()))),
+        start_time: before
+            .and_then(|status| status.start_time.clone())
+            .or_else(|| Some(Time((agent.config.clock)()))),
         ..NodeTaskStatus::default()
-    });
-    match api.replace_status(&name, &PostParams::default(), &task).await {
-        Ok(claimed) => Ok(Some(claimed)),
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(None),
-        Err(error) => Err(error),
     }
+}
+
+fn is_over(task: &NodeTask) -> bool {
+    let phase = task.status.as_ref().map(|status| status.phase);
+    matches!(phase, Some(TaskPhase::Complete | TaskPhase::Failed))
 }

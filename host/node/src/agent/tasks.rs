@@ -50,11 +50,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Claims a task, does it and says what came of it.
 pub(super) async fn perform(agent: &Agent, task: NodeTask, stops: &Stops) {
     let name = task.name_any();
-    let claimed = stops.or_stop(insist(|| claim::claim(agent, task.clone()))).await;
+    let claimed = tokio::select! {
+        () = stops.shutdown.cancelled() => return,
+        claimed = insist(|| claim::claim(agent, task.clone())) => claimed,
+    };
     let task = match claimed {
-        Ok(Ok(Some(task))) => task,
-        Ok(Ok(None)) | Err(Stopped) => return,
-        Ok(Err(error)) => return tracing::warn!(task = name, %error, "claiming failed; it stays pending"),
+        Ok(Some(task)) => task,
+        Ok(None) => return,
+        Err(error) => {
+            return tracing::warn!(task = name, %error, "claiming failed; it waits until it is seen again");
+        }
     };
     let reporter = Reporter::start(agent, &task);
     let done = do_it(agent, &task, &reporter, stops).await;
@@ -74,7 +79,7 @@ async fn do_it(
     reporter: &Reporter,
     stops: &Stops,
 ) -> Result<TaskResult, Failure> {
-    if task.spec.cancelled {
+    if task.spec.cancelled || stops.cancel.is_cancelled() {
         return Err(failure::cancelled());
     }
     let deadline = deadline(agent, task);

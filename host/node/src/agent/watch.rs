@@ -86,8 +86,9 @@ impl Running {
         let (agent, places) = (Arc::clone(&self.agent), Arc::clone(&self.places));
         let stops = tasks::Stops { cancel: cancel.clone(), shutdown: self.shutdown.clone() };
         let handle = self.set.spawn(async move {
-            // Only closing the semaphore fails, and nobody closes it.
-            if let Ok(_place) = stops.or_stop(places.acquire_owned()).await {
+            let _place = stops.or_stop(places.acquire_owned()).await;
+            // One that was cancelled while it waited still has to be told to have ended.
+            if !stops.shutdown.is_cancelled() {
                 tasks::perform(&agent, task, &stops).await;
             }
         });

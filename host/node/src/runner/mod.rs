@@ -37,16 +37,12 @@ const SPEC_BYTES: u64 = 1 << 30;
 /// output says how it ended.
 #[must_use]
 pub fn runner_main() -> ExitCode {
-    // Dies with the agent's thread that started it, whatever happens to the pipe.
-    let mortal = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let mut arguments = std::env::args_os().skip_while(|argument| argument != "probe").skip(1);
     if let Some(folder) = arguments.next() {
         return sandbox::probe_main(Path::new(&folder));
     }
     let outlet = Outlet::default();
-    let outcome =
-        mortal.map_err(|error| Failure::internal(format!("the parent's death is not heard: {error}")));
-    let message = match outcome.and_then(|()| read_spec()).and_then(|spec| run(&spec, &outlet)) {
+    let message = match read_spec().and_then(|spec| run(&spec, &outlet)) {
         Ok(outcome) => Message::Done(outcome),
         Err(failure) => Message::Failed(failure),
     };
@@ -93,6 +89,8 @@ fn perform(job: &job::Job, stage: Stage) -> Result<RunOutcome, Failure> {
         Stage::Plan => job.outcome(job.first_shards()?),
         Stage::Fit => stage_fit::fit(job).and_then(|()| job.outcome(0)),
         Stage::Merge => stage_fit::merge(job).and_then(|()| job.outcome(0)),
+        // What only learns has nothing to apply, whoever asks.
+        Stage::Apply if !job.applies() => job.outcome(0),
         Stage::Apply => stage_apply::apply(job).and_then(|shards| job.outcome(shards)),
         Stage::All => {
             if job.learns() {

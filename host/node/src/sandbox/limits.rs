@@ -29,6 +29,8 @@ pub(super) fn apply(limits: &ResourceLimits) -> Option<String> {
         set("file size", Resource::Fsize, limits.file_bytes),
         ignore_file_size_signal(),
         drop_capabilities(),
+        // Entering a user namespace forgot what was set before it.
+        die_with_parent(),
         rustix::thread::set_no_new_privs(true).map_err(|error| format!("no_new_privs: {error}")),
     ];
     let failed: Vec<_> = steps.into_iter().filter_map(Result::err).collect();
@@ -40,6 +42,12 @@ fn set(what: &str, resource: Resource, limit: Option<u64>) -> Result<(), String>
     let lowered = rustix::process::getrlimit(resource).maximum.map_or(limit, |hard| hard.min(limit));
     let new = Rlimit { current: Some(lowered), maximum: Some(lowered) };
     setrlimit(resource, new).map_err(|error| format!("{what}: {error}"))
+}
+
+/// Dies with the thread that started this process, whatever happens to the pipes between them.
+pub(super) fn die_with_parent() -> Result<(), String> {
+    let signal = Some(rustix::process::Signal::KILL);
+    rustix::process::set_parent_process_death_signal(signal).map_err(|error| format!("death signal: {error}"))
 }
 
 /// Beyond the file size a write fails with an error that names the file, instead of a signal.
