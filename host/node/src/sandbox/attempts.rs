@@ -150,12 +150,14 @@ fn calls(parent: Option<rustix::process::Pid>) -> Vec<Attempt> {
     .collect()
 }
 
+/// The kernel's own trampolines for probes (`uretprobe`, `uprobe` on x86-64): seccomp lets them pass by
+/// design, and anybody else who calls them gets SIGILL.
+const TRAMPOLINES: [i64; 2] = [335, 336];
+
 /// Every number that the filter does not know, with arguments that mean nothing.
 fn sweep() -> Vec<Attempt> {
-    (0..LAST_CALL)
-        .filter(|number| !syscalls::is_known(*number))
-        .map(|number| probe_call(number, [0; 3]))
-        .collect()
+    let tried = |number: &i64| !syscalls::is_known(*number) && !TRAMPOLINES.contains(number);
+    (0..LAST_CALL).filter(tried).map(|number| probe_call(number, [0; 3])).collect()
 }
 
 fn probe_call(number: i64, [first, second, third]: [i64; 3]) -> Attempt {
