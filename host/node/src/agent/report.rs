@@ -50,12 +50,14 @@ impl Reporter {
         }
     }
 
-    /// Stops writing and returns the log's tail; after this no late progress overwrites the end.
-    pub(super) async fn end(self) -> String {
+    /// Stops writing and returns the last progress and the log's tail; after this no late progress
+    /// overwrites the end.
+    pub(super) async fn end(self) -> (Progress, String) {
         self.writer.abort();
         // Aborted, or ended by itself: both are the end.
         let _ended = self.writer.await;
-        std::mem::take(&mut self.log.lock().unwrap_or_else(PoisonError::into_inner))
+        let log = std::mem::take(&mut *self.log.lock().unwrap_or_else(PoisonError::into_inner));
+        (self.progress.borrow().clone(), log)
     }
 }
 

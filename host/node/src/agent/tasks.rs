@@ -63,11 +63,13 @@ pub(super) async fn perform(agent: &Agent, task: NodeTask, stops: &Stops) {
     };
     let reporter = Reporter::start(agent, &task);
     let done = do_it(agent, &task, &reporter, stops).await;
-    let log_tail = reporter.end().await;
+    let (progress, log_tail) = reporter.end().await;
     if stops.shutdown.is_cancelled() {
         return;
     }
-    let status = ended(agent, &task, done, log_tail);
+    // A quick task ended before any progress was written.
+    let progress = Some(progress).filter(|progress| !progress.stage.is_empty());
+    let status = NodeTaskStatus { progress, ..ended(agent, &task, done, log_tail) };
     if let Err(error) = insist(|| write(agent, &task, &status)).await {
         tracing::error!(task = name, %error, "the end of a task could not be written; the next start does it again");
     }
