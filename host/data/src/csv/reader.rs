@@ -61,7 +61,10 @@ impl CsvReader {
 
     fn batch(&mut self) -> Result<Batch, InputError> {
         let mut bad: Vec<_> = self.rows.flaws.iter().map(|flaw| (flaw.start, self.flawed(*flaw))).collect();
-        let mut misfits = self.not_text();
+        // First what is no text: a column cannot be built over it.
+        let not_text = self.not_text();
+        bad.extend(self.remove(not_text));
+        let mut misfits = Vec::new();
         let mut columns = self.columns(&mut misfits)?;
         if !misfits.is_empty() {
             bad.extend(self.remove(misfits));

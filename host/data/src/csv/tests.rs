@@ -92,9 +92,9 @@ fn bad_rows_are_left_out_with_their_place() {
     assert_eq!(bad.len(), 5);
     assert_eq!(bad[0], "a.csv, byte 8: 1 fields, expected 2");
     assert_eq!(bad[1], "a.csv, byte 10: 3 fields, expected 2");
-    assert!(bad[2].starts_with("a.csv, byte 25: a quote inside"), "{}", bad[2]);
-    assert!(bad[3].starts_with("a.csv, byte 38: not UTF-8"), "{}", bad[3]);
-    assert!(bad[4].starts_with("a.csv, byte 46: a quote is opened"), "{}", bad[4]);
+    assert!(bad[2].starts_with("a.csv, byte 24: a quote inside"), "{}", bad[2]);
+    assert!(bad[3].starts_with("a.csv, byte 37: not UTF-8"), "{}", bad[3]);
+    assert!(bad[4].starts_with("a.csv, byte 45: a quote is opened"), "{}", bad[4]);
 }
 
 #[test]

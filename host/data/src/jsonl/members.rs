@@ -156,8 +156,10 @@ pub(crate) fn text(raw: &[u8]) -> Option<Cow<'_, str>> {
 /// Whether the raw name (without quotes) is `name`.
 #[inline]
 pub(crate) fn is_named(raw: &[u8], name: &str) -> bool {
+    if memchr::memchr(b'\\', raw).is_some() {
+        return unescaped(raw).is_some_and(|text| text == name);
+    }
     raw == name.as_bytes()
-        || (memchr::memchr(b'\\', raw).is_some() && unescaped(raw).is_some_and(|text| text == name))
 }
 
 /// A raw name (without quotes) as text.

@@ -151,10 +151,7 @@ impl Attempt<'_> {
         // Here and below the futures are made first: a closure inside the stream would keep the
         // whole from moving between threads.
         let completing: Vec<_> = sent.iter().map(|upload| self.store.complete(upload)).collect();
-        futures::stream::iter(completing)
-            .buffer_unordered(FILES_AT_ONCE)
-            .try_collect::<Vec<()>>()
-            .await?;
+        futures::stream::iter(completing).buffer_unordered(FILES_AT_ONCE).try_collect::<Vec<()>>().await?;
         self.readme().await?;
         if !self.commit(before.is_some()).await? {
             return self.lost().await;

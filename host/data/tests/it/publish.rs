@@ -23,7 +23,13 @@ fn staged(dir: &Path, seed: u64) -> Manifest {
     serde_json::from_value(manifest).unwrap()
 }
 
-async fn publish(store: &Store, dir: &Path, manifest: &Manifest, mode: &OutputMode, epoch: u64) -> Result<Published, RemoteError> {
+async fn publish(
+    store: &Store,
+    dir: &Path,
+    manifest: &Manifest,
+    mode: &OutputMode,
+    epoch: u64,
+) -> Result<Published, RemoteError> {
     publish_to_store(dir, manifest, store, mode, "uid", epoch).await
 }
 
@@ -34,12 +40,20 @@ async fn an_output_appears_whole_once_and_is_reused_or_replaced() {
     let store = s3(&server, "s3://outputs/run");
     let dir = tempfile::tempdir().unwrap();
     let first = staged(dir.path(), 1);
-    assert!(matches!(publish(&store, dir.path(), &first, &OutputMode::Fail, 1).await.unwrap(), Published::Created(_)));
+    assert!(matches!(
+        publish(&store, dir.path(), &first, &OutputMode::Fail, 1).await.unwrap(),
+        Published::Created(_)
+    ));
     let files = list(&store, "").await;
     assert_eq!(paths(&files), first.files.iter().map(|file| file.path.as_str()).rev().collect::<Vec<_>>());
     assert!(store.get(&first.files[0].path).await.unwrap().unwrap() == super::bytes(1, 100_000));
-    assert!(store.get("_SUCCESS").await.unwrap().is_some() && store.get("README.md").await.unwrap().is_some());
-    assert!(matches!(publish(&store, dir.path(), &first, &OutputMode::Fail, 2).await.unwrap(), Published::Reused(_)));
+    assert!(
+        store.get("_SUCCESS").await.unwrap().is_some() && store.get("README.md").await.unwrap().is_some()
+    );
+    assert!(matches!(
+        publish(&store, dir.path(), &first, &OutputMode::Fail, 2).await.unwrap(),
+        Published::Reused(_)
+    ));
 
     let second = staged(dir.path(), 2);
     let refused = publish(&store, dir.path(), &second, &OutputMode::Fail, 3).await;
