@@ -86,11 +86,6 @@ impl Kinds {
         versions.dedup();
         versions
     }
-
-    /// Every kind's name.
-    pub fn names(&self) -> Vec<&str> {
-        self.0.iter().map(|known| known.kind.as_str()).collect()
-    }
 }
 
 fn versions(definition: CustomResourceDefinition) -> Vec<Kind> {
