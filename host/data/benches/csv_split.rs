@@ -3,13 +3,7 @@
 //! Makes a file of 20 mixed columns in the temporary folder (or `$BENCH_DIR`), then prints GB/s for
 //! scanning alone, scanning with the key column, and scanning, routing by a hash of the key and writing
 //! three outputs with their digests. Not a test: nothing is asserted about time.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a bench"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, reason = "a bench")]
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

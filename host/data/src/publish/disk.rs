@@ -21,7 +21,11 @@ pub(crate) struct Disk {
 impl Disk {
     /// A disk that flushes if `durable`.
     pub(crate) fn new(durable: bool) -> Self {
-        Self { durable, ..Self::default() }
+        Self {
+            durable,
+            #[cfg(test)]
+            fault: fault::Fault::default(),
+        }
     }
 
     fn step(&self) -> io::Result<()> {

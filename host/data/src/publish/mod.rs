@@ -299,10 +299,8 @@ impl Attempt<'_> {
         for file in &self.manifest.files {
             let (from, to) = (self.staging.parts().join(&file.path), self.folder.join(&file.path));
             let failed = |source| PublishError::io("publish", &to, source);
-            if let Some(parent) = to.parent() {
-                if folders.insert(parent.to_owned()) {
-                    self.disk.make_folder(parent).map_err(failed)?;
-                }
+            if let Some(parent) = to.parent().filter(|parent| folders.insert(parent.to_path_buf())) {
+                self.disk.make_folder(parent).map_err(failed)?;
             }
             self.move_part(&from, &to, file).map_err(failed)?;
         }
