@@ -26,8 +26,10 @@ fn children_of(process: &Child) -> Vec<i32> {
         .collect()
 }
 
+/// A zombie is dead: whether it was reaped is up to whoever is process 1.
 fn is_alive(pid: i32) -> bool {
-    std::path::Path::new(&format!("/proc/{pid}")).exists()
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
 }
 
 #[test]

@@ -116,8 +116,8 @@ fn duplicate_keys_are_refused() {
 
 #[test]
 fn the_same_object_twice_is_refused_with_both_places() {
-    let manifest = "apiVersion: fluid.io/v1alpha1\nkind: Dataset\nmetadata: {name: x}\n---\napiVersion: fluid.io/v1alpha1\nkind: Dataset\nmetadata: {name: x}\n";
-    check(manifest, &["bad.yaml:7:18", "Dataset default/x is there twice", "bad.yaml:3:18"]);
+    let manifest = "apiVersion: fluid.io/v1alpha1\nkind: Dataset\nmetadata: {name: x}\nspec: {}\n---\napiVersion: fluid.io/v1alpha1\nkind: Dataset\nmetadata: {name: x}\nspec: {}\n";
+    check(manifest, &["bad.yaml:8:18", "Dataset default/x is there twice", "bad.yaml:3:18"]);
 }
 
 #[test]
@@ -130,11 +130,7 @@ fn operations_that_wait_for_one_another_are_refused() {
     let manifest = [step("a", "c"), step("b", "a"), step("c", "b")].concat();
     check(
         &manifest,
-        &[
-            "in a circle",
-            "DataLoad default/a after DataLoad default/c after DataLoad default/b after DataLoad default/a",
-            "1 fault ",
-        ],
+        &["in a circle", "bad.yaml:5:28", "DataLoad default/a after DataLoad default/c", "1 fault "],
     );
 }
 
