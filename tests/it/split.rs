@@ -10,18 +10,36 @@ const ROWS: usize = 12_000;
 /// Small enough for more than 20 partitions of the test's input.
 const PARTITION: &str = "16384";
 
+/// A run whose outputs have many part files, so that many shards are shared out.
+fn manifest(output: &str) -> String {
+    format!(
+        r#"
+apiVersion: fluid.io/v1alpha1
+kind: Dataset
+metadata: {{name: work}}
+spec: {{mounts: [{{mountPoint: "local://."}}], accessModes: [ReadWriteMany]}}
+---
+apiVersion: data.fluid.io/v1alpha1
+kind: DataProcessing
+metadata: {{name: split}}
+spec:
+  datasets: [{{name: work, path: /work}}]
+  processor:
+    wasm:
+      module: split
+      input: /work/data.csv
+      output: /work/{output}
+      outputOptions: {{targetFileSize: 4Ki}}
+      seed: 7
+      parameters: {{sizes: {{train: "80%", val: "10%", test: "10%"}}, stratify: label}}
+"#
+    )
+}
+
 fn split(millrace: &Millrace, output: &str, extra: &[&str]) {
-    let mut arguments = vec!["process", "split", "--input", "data.csv", "--output", output, "--seed", "7"];
-    arguments.extend([
-        "-p",
-        "sizes.train=80%",
-        "-p",
-        "sizes.val=10%",
-        "-p",
-        "sizes.test=10%",
-        "-p",
-        "stratify=label",
-    ]);
+    let name = format!("{output}.yaml");
+    millrace.write(&name, manifest(output));
+    let mut arguments = vec!["run", &name];
     arguments.extend(extra);
     let _ = millrace.run(arguments).ok();
 }
@@ -98,7 +116,8 @@ fn the_same_files_for_any_number_of_threads_and_agents() {
         files::tree(&millrace.path(output))
     };
     let one = published("one", &["--threads", "1"]);
-    assert!(one.keys().filter(|name| name.contains("part-")).count() >= 3, "{one:?}");
+    let parts = one.keys().filter(|name| name.contains("part-")).count();
+    assert!(parts >= 60, "20 shards of 3 outputs, not {parts} parts: {one:?}");
     assert_eq!(one, published("two", &["--threads", "2"]));
     assert_eq!(one, published("seven", &["--threads", "7"]));
     assert_eq!(one, published("agents", &["--agents", "3"]));
