@@ -36,6 +36,8 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) layout: Layout,
     pub(super) room: Room,
+    /// Tells this load's unfinished files from those of one that was stopped a moment ago.
+    pub(super) load: String,
     /// Bytes that arrived so far.
     pub(super) arrived: AtomicU64,
     /// Larger files are fetched in parts: small enough to fill the line when there are few files.
@@ -57,7 +59,7 @@ pub(super) async fn fetch(
     file: InputFile,
     key: String,
 ) -> Result<(String, Record), CacheError> {
-    let (unfinished, target) = (shared.layout.unfinished(&key), shared.layout.data.join(&key));
+    let (unfinished, target) = (shared.layout.unfinished(&key, &shared.load), shared.layout.data.join(&key));
     let job = Job { shared, file: Arc::new(file), unfinished, target };
     let mut tries = VERSION_TRIES;
     loop {
@@ -72,13 +74,16 @@ pub(super) async fn fetch(
 impl Job {
     async fn attempt(&self) -> Result<Record, CacheError> {
         let size = self.file.size;
-        self.shared.room.take(size.min(BLOCK as u64))?;
         let pin = Pin::new(&self.file);
+        let in_parts = size > self.shared.split_above && self.shared.store.has_ranges();
+        if !in_parts {
+            self.shared.room.take(size)?;
+        }
         if size <= BLOCK as u64 {
             return self.small(&pin).await;
         }
         let file = self.begin().await?;
-        let digest = if size > self.shared.split_above && self.shared.store.has_ranges() {
+        let digest = if in_parts {
             self.in_parts(&file, &pin).await?
         } else {
             self.copy(&file, &pin, 0..size, Hasher::new()).await?.finalize()

@@ -128,10 +128,11 @@ impl Layout {
         self.meta.join("pins")
     }
 
-    /// The unfinished form of the file that the index calls `key`.
-    pub(super) fn unfinished(&self, key: &str) -> PathBuf {
+    /// The unfinished form of the file that the index calls `key`, in one load. A load that was
+    /// stopped may still give its file a name, which must not be another load's file.
+    pub(super) fn unfinished(&self, key: &str, load: &str) -> PathBuf {
         let name: String = blake3::hash(key.as_bytes()).to_hex().chars().take(32).collect();
-        self.partial().join(name)
+        self.partial().join(format!("{name}-{load}"))
     }
 
     /// Every dataset of a cache.

@@ -167,6 +167,7 @@ impl Loading {
             store: store.clone(),
             layout: cache.layout().clone(),
             room: Room::new(cache.root()),
+            load: load_name(),
             arrived: AtomicU64::new(0),
             split_above: if few { SPLIT_FEW } else { SPLIT_MANY },
         };
@@ -314,6 +315,12 @@ impl Batches {
         }
         self.index.commit(&Batch { whole, ..Batch::at(now()) })
     }
+}
+
+/// A name that no other load of this machine has now.
+fn load_name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Seconds since 1970.
