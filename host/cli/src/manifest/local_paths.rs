@@ -16,10 +16,10 @@ pub fn resolve(object: &mut Value, folder: &Path) {
     }
     let mounts = object.pointer_mut("/spec/mounts").and_then(Value::as_array_mut);
     for mount in mounts.into_iter().flatten() {
-        if let Some(Value::String(mount_point)) = mount.get_mut("mountPoint") {
-            if let Some(made) = absolute(mount_point, folder) {
-                *mount_point = made;
-            }
+        if let Some(Value::String(mount_point)) = mount.get_mut("mountPoint")
+            && let Some(made) = absolute(mount_point, folder)
+        {
+            *mount_point = made;
         }
     }
 }

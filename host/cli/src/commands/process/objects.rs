@@ -17,14 +17,17 @@ pub(super) fn manifest(process: &Process, module: &str, parameters: Value) -> Re
     }
     let (mounts, input) = inputs(&process.input)?;
     let mut objects = vec![dataset("input", mounts, false)];
-    let mut wasm = json!({"module": module, "input": input, "parameters": parameters});
+    let mut uses = vec![json!({"name": "input", "path": "/input"})];
+    let mut wasm = Map::new();
+    wasm.extend([("module", json!(module)), ("input", json!(input)), ("parameters", parameters)].map(named));
     for (name, folder) in [("output", &process.output), ("model", &process.model)] {
         if let Some(folder) = folder {
+            let path = format!("/{name}");
             objects.push(dataset(name, vec![json!({"mountPoint": mount_point(folder)?})], true));
-            wasm[name] = json!(format!("/{name}"));
+            uses.push(json!({"name": name, "path": path}));
+            wasm.insert(name.to_owned(), json!(path));
         }
     }
-    let uses: Vec<_> = objects.iter().map(|object| json!({"name": object["metadata"]["name"], "path": format!("/{}", object["metadata"]["name"].as_str().unwrap_or_default())})).collect();
     settings(process, &mut wasm);
     objects.push(json!({
         "apiVersion": "data.fluid.io/v1alpha1",
@@ -37,22 +40,20 @@ pub(super) fn manifest(process: &Process, module: &str, parameters: Value) -> Re
 }
 
 /// What is said only where it differs from what an API server fills in.
-fn settings(process: &Process, wasm: &mut Value) {
-    let words = [
-        ("method", process.method.map(word)),
-        ("format", process.format.map(word)),
-        ("outputMode", process.output_mode.map(word)),
-        ("onBadRow", process.on_bad_row.map(word)),
+fn settings(process: &Process, wasm: &mut Map<String, Value>) {
+    let settings = [
+        ("method", process.method.map(|method| json!(word(method)))),
+        ("format", process.format.map(|format| json!(word(format)))),
+        ("outputMode", process.output_mode.map(|mode| json!(word(mode)))),
+        ("onBadRow", process.on_bad_row.map(|rule| json!(word(rule)))),
+        ("seed", process.seed.map(|seed| json!(seed))),
+        ("outputOptions", process.output_format.map(|format| json!({"format": word(format)}))),
     ];
-    for (field, value) in words.into_iter().filter_map(|(field, value)| Some((field, value?))) {
-        wasm[field] = json!(value);
-    }
-    if let Some(seed) = process.seed {
-        wasm["seed"] = json!(seed);
-    }
-    if let Some(format) = process.output_format {
-        wasm["outputOptions"] = json!({"format": word(format)});
-    }
+    wasm.extend(settings.into_iter().filter_map(|(field, value)| Some(named((field, value?)))));
+}
+
+fn named((name, value): (&str, Value)) -> (String, Value) {
+    (name.to_owned(), value)
 }
 
 fn dataset(name: &str, mounts: Vec<Value>, writable: bool) -> Value {
