@@ -129,7 +129,8 @@ fn run_stage(work: &Work, tasks: &[&Task], team: usize) -> Stage {
 fn following(planned: &TaskResult, work: &Work) -> Vec<(Action, bool)> {
     let method = work.wasm.as_ref().map(|wasm| wasm.processor.method).unwrap_or_default();
     let mut stages = Vec::with_capacity(4);
-    if planned.fit && method != Method::Transform {
+    // Also where a model is only applied: a module may need what comes before each partition.
+    if planned.fit {
         stages.extend([(Action::Fit, true), (Action::Merge, false)]);
     }
     if method != Method::Fit {
