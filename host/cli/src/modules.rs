@@ -1,6 +1,12 @@
-//! The modules that this binary carries, and what they say of themselves.
+//! The modules of a run: those that this binary carries, and the user's own files. What they say of
+//! themselves is read from the file; nothing of a module runs here.
 
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
 use millrace_engine::{CompileLimits, ModuleInfo, inspect};
+
+use crate::exit::{Exit, Failure};
 
 include!(concat!(env!("OUT_DIR"), "/shipped_modules.rs"));
 
@@ -12,7 +18,7 @@ pub struct Module {
     /// Name, version, ports, schema of the parameters; and the digest.
     pub info: ModuleInfo,
     /// The component.
-    pub wasm: &'static [u8],
+    pub wasm: Bytes,
 }
 
 /// A set of modules.
@@ -26,7 +32,53 @@ pub struct ShippedError {
     source: millrace_engine::InspectError,
 }
 
+/// Why a file given with `--module` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is no module of this contract.
+    #[error("{} is not a module that can be used", path.display())]
+    Inspect {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: millrace_engine::InspectError,
+    },
+    /// Names of shipped modules are reserved.
+    #[error("{} calls itself {name}, which is a shipped module's name: rename it in its descriptor", path.display())]
+    Reserved {
+        /// The file.
+        path: PathBuf,
+        /// Its name.
+        name: String,
+    },
+}
+
 impl Modules {
+    /// The shipped ones and those in `files`.
+    ///
+    /// # Errors
+    /// A file is not there, or holds no module.
+    pub fn with_files(files: &[PathBuf]) -> Result<Self, Failure> {
+        let mut modules = Self::shipped().map_err(Failure::machine)?;
+        for path in files {
+            let module = from_file(path).map_err(|error| Failure::Error(Exit::Usage, error.into()))?;
+            if modules.names().any(|name| name == module.info.descriptor.name) {
+                let error = FileError::Reserved { path: path.clone(), name: module.info.descriptor.name };
+                return Err(Failure::Error(Exit::Usage, error.into()));
+            }
+            modules.0.push(module);
+        }
+        Ok(modules)
+    }
+
     /// The shipped ones, in order of their names.
     ///
     /// # Errors
@@ -35,7 +87,7 @@ impl Modules {
         let limits = CompileLimits::default();
         let module = |&(name, wasm): &(&'static str, &'static [u8])| {
             let info = inspect(wasm, &limits).map_err(|source| ShippedError { name, source })?;
-            Ok(Module { info, wasm })
+            Ok(Module { info, wasm: Bytes::from_static(wasm) })
         };
         SHIPPED.iter().map(module).collect::<Result<_, _>>().map(Self)
     }
@@ -64,6 +116,13 @@ impl Modules {
                     && version_fits(&module.info.descriptor.version, version))
         })
     }
+}
+
+fn from_file(path: &Path) -> Result<Module, FileError> {
+    let wasm = std::fs::read(path).map_err(|source| FileError::Read { path: path.to_owned(), source })?;
+    let info = inspect(&wasm, &CompileLimits::default())
+        .map_err(|source| FileError::Inspect { path: path.to_owned(), source })?;
+    Ok(Module { info, wasm: wasm.into() })
 }
 
 /// Whether `1.2.3` is a `1`, a `1.2`, a `1.2.3`, or anything for the empty wish.

@@ -89,7 +89,7 @@ pub fn eligible<'a>(
 ) -> Result<Vec<&'a Node>, String> {
     let alive: Vec<&Node> = nodes.iter().filter(|node| node.is_alive(now)).collect();
     if alive.is_empty() {
-        return Err("a node: no agent is running (start one with `millrace node`)".to_owned());
+        return Err("a node: no agent has registered yet".to_owned());
     }
     let names = text::list(alive.iter().map(|node| &node.name), 5);
     let fitting: Vec<&Node> = alive.into_iter().filter(|node| fits(node, fields)).collect();

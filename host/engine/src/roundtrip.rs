@@ -56,7 +56,8 @@ proptest! {
         let item = Arc::new(Field::new("item", DataType::Float32, false));
         let list: ArrayRef = Arc::new(FixedSizeListArray::new(item, 3, Arc::new(values), None));
         let found = through_module(&list, start, count);
-        prop_assert_eq!(found.as_fixed_size_list().values(), list.slice(start, count).as_fixed_size_list().values());
+        let expected = list.slice(start, count);
+        prop_assert_eq!(found.as_fixed_size_list().values(), expected.as_fixed_size_list().values());
     }
 }
 

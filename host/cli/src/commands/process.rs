@@ -131,7 +131,7 @@ fn word(value: impl ValueEnum) -> String {
 impl Process {
     /// Runs the module, or says what it takes.
     pub fn execute(self) -> Result<Exit, Failure> {
-        let modules = Modules::shipped().map_err(Failure::machine)?;
+        let modules = Modules::with_files(&self.options.modules)?;
         let Some(name) = self.module.as_deref() else {
             if !self.help {
                 return Err(Failure::usage(format!("which module? {}", help::module_names(&modules))));

@@ -26,7 +26,7 @@ use crate::terminal;
 /// # Errors
 /// The manifests are not valid, or the parts cannot be started.
 pub fn run(sources: &[Arc<Source>], options: &Options) -> Result<Exit, Failure> {
-    let modules = Modules::shipped().map_err(Failure::machine)?;
+    let modules = Modules::with_files(&options.modules)?;
     let kinds = Kinds::new();
     let rules = Rules { kinds: &kinds, modules: &modules, namespace: &options.namespace };
     let Manifests { mut documents, warnings } =

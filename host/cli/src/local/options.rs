@@ -36,6 +36,9 @@ pub struct Options {
     /// Refuse to run modules where the kernel lacks a layer of the sandbox.
     #[arg(long)]
     pub require_sandbox: bool,
+    /// A module of your own, by its file; manifests name it as its descriptor does.
+    #[arg(long = "module", value_name = "FILE")]
+    pub modules: Vec<PathBuf>,
     /// Folder of cache and modules; $XDG_DATA_HOME/millrace unless said.
     #[arg(long, value_name = "FOLDER")]
     pub home: Option<PathBuf>,

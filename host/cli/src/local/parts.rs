@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use kube::Client;
 use millrace_cluster::ApiServer;
 use millrace_crds::names::LOCAL_NODE;
@@ -116,12 +115,8 @@ fn agent_config(node: &str, home: &Path, modules: &Modules, options: &Options) -
     config.threads = options.threads.unwrap_or(config.threads);
     config.durable = options.durable;
     config.require_sandbox = options.require_sandbox;
-    config.shipped = modules.iter().map(|module| (module.info.digest.clone(), bytes(module))).collect();
+    config.shipped = modules.iter().map(|module| (module.info.digest.clone(), module.wasm.clone())).collect();
     config
-}
-
-fn bytes(module: &Module) -> Bytes {
-    Bytes::from_static(module.wasm)
 }
 
 fn shipped(module: &Module) -> ShippedModule {

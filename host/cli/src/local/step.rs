@@ -1,8 +1,7 @@
 //! One operation of a run, as it was last seen.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use k8s_openapi::jiff::Timestamp;
 use kube::api::DynamicObject;
 use millrace_crds::common::Phase;
 use millrace_crds::operation::OperationStatus;
@@ -25,6 +24,10 @@ pub struct Step {
     pub gone: bool,
     /// The watch that goes on has shown it.
     pub listed: bool,
+    /// When it was first seen at work, by our own clock: an object's times are whole seconds.
+    started: Option<Instant>,
+    /// How long it was at work.
+    took: Option<Duration>,
 }
 
 impl Step {
@@ -37,6 +40,8 @@ impl Step {
             status: OperationStatus::default(),
             gone: false,
             listed: false,
+            started: None,
+            took: None,
         }
     }
 
@@ -66,6 +71,7 @@ impl Step {
         let status: OperationStatus = serde_json::from_value(status).unwrap_or_default();
         let changed = status != self.status;
         self.status = status;
+        self.note_time();
         changed
     }
 
@@ -79,10 +85,17 @@ impl Step {
         !self.gone && self.status.phase == Phase::Complete
     }
 
-    /// From its start to its end, or to now.
+    fn note_time(&mut self) {
+        if self.status.phase == Phase::Executing {
+            self.started.get_or_insert_with(Instant::now);
+        }
+        if self.status.phase.is_finished() && self.took.is_none() {
+            self.took = self.started.map(|started| started.elapsed());
+        }
+    }
+
+    /// From when it was first at work to its end, or to now.
     pub fn time(&self) -> Option<Duration> {
-        let start = self.status.start_time.as_ref()?.0;
-        let end = self.status.completion_time.as_ref().map_or_else(Timestamp::now, |end| end.0);
-        end.duration_since(start).try_into().ok()
+        self.took.or_else(|| self.started.map(|started| started.elapsed()))
     }
 }

@@ -80,3 +80,45 @@ fn one_step_without_a_manifest() {
     assert_eq!(rows, [("test", 18), ("train", 72)]);
     assert!(place.path("out/train").is_dir() && place.path("out/test").is_dir());
 }
+
+/// The shipped splitter's bytes; `make modules` put them where the binary's build took them from.
+fn shipped_split() -> Vec<u8> {
+    let folder = std::env::var_os("MILLRACE_MODULES_DIR").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/modules"),
+        std::path::PathBuf::from,
+    );
+    std::fs::read(folder.join("split.wasm")).unwrap()
+}
+
+/// The same module under another name of the same length, in its custom section and its data alike.
+fn renamed(mut wasm: Vec<u8>) -> Vec<u8> {
+    let (old, new) = (br#""name": "split""#, br#""name": "mine2""#);
+    let windows = wasm.windows(old.len()).enumerate();
+    let places: Vec<usize> = windows.filter(|(_, bytes)| bytes == old).map(|(place, _)| place).collect();
+    assert!(!places.is_empty(), "the descriptor is not in the module");
+    for place in places {
+        wasm[place..place + new.len()].copy_from_slice(new);
+    }
+    wasm
+}
+
+#[test]
+fn a_module_of_ones_own_runs_by_its_file() {
+    let place = Place::new();
+    place.write("data.csv", rows(100));
+    place.write("mine.wasm", renamed(shipped_split()));
+    let run = ["process", "mine2", "--module", "mine.wasm", "--input", "data.csv", "--output", "out"];
+    place.run([&run[..], &["-p", "sizes.a=50%", "-p", "sizes.b=50%"]].concat()).code(0);
+    assert!(place.path("out/_millrace/manifest.json").exists());
+}
+
+#[test]
+fn a_file_that_is_no_module_or_takes_a_shipped_name_is_refused() {
+    let place = Place::new();
+    place.write("split.wasm", shipped_split());
+    place.write("text.wasm", "hello");
+    let run = |file: &'static str| ["process", "split", "--module", file, "--input", "data.csv", "--output", "out"];
+    place.run(run("split.wasm")).code(2).says(&["split.wasm", "shipped module's name"]);
+    place.run(run("text.wasm")).code(2).says(&["text.wasm", "not a module"]);
+    place.run(run("gone.wasm")).code(2).says(&["gone.wasm"]);
+}

@@ -220,9 +220,11 @@ fn complete(seen: &Seen, status: &mut OperationStatus, ended: Ended, decision: &
         let wanted = seen.operation.ask.outputs().iter().find(|one| one.port == output.port);
         output.dataset = wanted.map(|one| one.dataset.clone());
     }
-    if let Some(done) = &mut status.done {
-        done.bytes_done = done.bytes_total.max(done.bytes_done);
+    let done = status.done.get_or_insert_default();
+    if let Some((files, bytes, _)) = ended.loaded {
+        (done.files_done, done.bytes_done) = (files, bytes);
     }
+    done.bytes_done = done.bytes_total.max(done.bytes_done);
     decision.datasets = datasets;
 }
 

@@ -179,7 +179,7 @@ fn nothing_waits_without_saying_for_what() {
     world.seen.nodes.clear();
     world.settle();
     assert_eq!(status(&world), (Phase::Pending, Some(Reason::NoNode)));
-    assert!(world.seen.operation.status.waiting_for.contains("no agent is running"));
+    assert!(world.seen.operation.status.waiting_for.contains("no agent has registered"));
 }
 
 #[test]
