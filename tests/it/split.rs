@@ -6,7 +6,7 @@ use std::path::Path;
 use millrace_tests::files;
 use millrace_tests::millrace::Millrace;
 
-const ROWS: usize = 12_000;
+const ROWS: usize = 24_000;
 /// Small enough for more than 20 partitions of the test's input.
 const PARTITION: &str = "16384";
 

@@ -160,6 +160,8 @@ impl TaskState {
 
     /// Opens an output, or finds again the one of that name.
     pub(crate) fn open_output(&mut self, name: &str, schema: Option<SchemaRef>) -> Answer<OutputId> {
+        // That a splitter may not write at all comes before what is wrong with the name.
+        self.outputs()?;
         names::check("output", name, &self.run.limits).map_err(protocol)?;
         let limit = self.run.limits.outputs;
         if !self.opened.contains_key(name) && self.opened.len() >= limit {

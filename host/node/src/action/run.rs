@@ -182,6 +182,8 @@ fn reused(task: &NodeTask, wanted: &Wanted<'_>, key: &str) -> Result<Option<Task
         if target.remote.is_some() {
             return Ok(None);
         }
+        // Whoever published it may have been killed before its staging was gone.
+        clean::sweep_dead(&target.folder)?;
         match find_reusable(&target.folder, &mode, key)? {
             Some(manifest) => outputs.extend(publish::statuses(target, &mode, &manifest)?),
             None => return Ok(None),

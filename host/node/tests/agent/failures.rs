@@ -33,7 +33,7 @@ pub(crate) fn what_cannot_be_done_says_why() {
     case(Reason::ModuleNotFound, "not on this node", &|run| {
         run.module.digest = format!("sha256:{}", "0".repeat(64))
     });
-    case(Reason::InvalidInput, "nope", &|run| {
+    case(Reason::InvalidParameters, "nope", &|run| {
         run.processor.parameters.0.insert("stratify".into(), "nope".into());
     });
     for (reason, part, run) in cases {

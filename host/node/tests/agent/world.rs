@@ -237,7 +237,7 @@ pub(crate) fn table(rows: usize) -> String {
     let mut text = "id,label,text\n".to_owned();
     for row in 0..rows {
         let label = ["red", "green", "blue"][row % 7 % 3];
-        writeln!(text, "{row},{label},\"a \"\"quoted\"\"\nline {}\"", "x".repeat(row % 40)).unwrap();
+        writeln!(text, "{row},{label},\"a \"\"quoted\"\" word\nline {}\"", "x".repeat(row % 40)).unwrap();
     }
     text
 }
