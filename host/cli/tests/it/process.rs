@@ -117,7 +117,8 @@ fn a_file_that_is_no_module_or_takes_a_shipped_name_is_refused() {
     let place = Place::new();
     place.write("split.wasm", shipped_split());
     place.write("text.wasm", "hello");
-    let run = |file: &'static str| ["process", "split", "--module", file, "--input", "data.csv", "--output", "out"];
+    let run =
+        |file: &'static str| ["process", "split", "--module", file, "--input", "data.csv", "--output", "out"];
     place.run(run("split.wasm")).code(2).says(&["split.wasm", "shipped module's name"]);
     place.run(run("text.wasm")).code(2).says(&["text.wasm", "not a module"]);
     place.run(run("gone.wasm")).code(2).says(&["gone.wasm"]);

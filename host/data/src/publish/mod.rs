@@ -95,6 +95,11 @@ pub enum PublishError {
 }
 
 impl PublishError {
+    fn occupied_by(output: &Path, manifest: &Manifest) -> Self {
+        let what = format!("{} files published by `{}`", manifest.files.len(), manifest.module.name);
+        Self::Occupied { output: output.display().to_string(), what }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { action, path: path.display().to_string(), source }
     }
@@ -145,6 +150,21 @@ pub fn find_reusable(
     let folder = destination(output, mode);
     let found = read_manifest(&folder)?.filter(|manifest| manifest.reuse_key == reuse_key);
     Ok(found.filter(|manifest| is_whole(&folder, manifest)))
+}
+
+/// Refuses early what publication would refuse in the end: where `mode` is `Fail`, other work at
+/// this output.
+///
+/// # Errors
+/// [`PublishError::Occupied`], or a manifest is there that cannot be read.
+pub fn check_vacant(output: &Path, mode: &OutputMode, reuse_key: &str) -> Result<(), PublishError> {
+    if !matches!(mode, OutputMode::Fail) {
+        return Ok(());
+    }
+    match read_manifest(output)?.filter(|manifest| manifest.reuse_key != reuse_key) {
+        Some(other) => Err(PublishError::occupied_by(output, &other)),
+        None => Ok(()),
+    }
 }
 
 /// Whether every file that `manifest` names is there with its length.
@@ -234,8 +254,7 @@ impl Attempt<'_> {
             if *mode == OutputMode::Replace {
                 return Ok(());
             }
-            let what = format!("{} files published by `{}`", before.files.len(), before.module.name);
-            return Err(PublishError::Occupied { output, what });
+            return Err(PublishError::occupied_by(self.folder, before));
         }
         let Some(what) = self.foreign() else { return Ok(()) };
         match mode {

@@ -51,9 +51,7 @@ fn refusal(error: &wasmtime::Error, state: &TaskState) -> Option<RunError> {
         }
         text if text.contains("resource limit exceeded: table") => limit("tables", limits.tables),
         text if text.contains("resource limit exceeded: memory") => limit("memories", limits.memories),
-        text if text.contains("handle limit exceeded") => {
-            limit("open handles", limits.handles)
-        }
+        text if text.contains("handle limit exceeded") => limit("open handles", limits.handles),
         _ => None,
     }
 }

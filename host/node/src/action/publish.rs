@@ -103,7 +103,8 @@ fn result(made: &Made<'_>, outputs: Vec<OutputStatus>, created: bool) -> TaskRes
             .map(|(name, count)| (name.clone(), manifest::signed(*count)))
             .collect(),
         outputs,
-        reused: !created,
+        // Work that was done again on purpose is no reuse, whatever was there.
+        reused: !created && !made.task.spec.fresh,
         ..TaskResult::default()
     }
 }

@@ -9,7 +9,7 @@ use millrace_crds::data_processing::Method;
 use millrace_crds::node_task::TaskResult;
 use millrace_data::cache::Pinned;
 use millrace_data::manifest::Manifest;
-use millrace_data::publish::{Staging, find_reusable, read_manifest};
+use millrace_data::publish::{Staging, check_vacant, find_reusable, read_manifest};
 
 use super::inputs::{Frozen, FrozenLists};
 use super::prepare::{Prepared, Wanted};
@@ -34,12 +34,22 @@ pub(super) async fn whole(
     if let Some(result) = reused(task, &wanted, &key)? {
         return Ok(result);
     }
-    let areas = Areas::open(task, &wanted, true)?;
-    let (spec, _pins) =
-        spec(agent, task, reporter, deadline, Stage::All, &wanted, &frozen, &model, &areas).await?;
-    let outcome = runner_process::execute(agent, &spec, reporter).await?;
-    let made = publish::Made { task, wanted: &wanted, frozen: &frozen, model, key, outcome };
-    publish::publish(agent, made, areas, reporter).await
+    let made = async {
+        let areas = Areas::open(task, &wanted, true)?;
+        let (spec, _pins) =
+            spec(agent, task, reporter, deadline, Stage::All, &wanted, &frozen, &model, &areas).await?;
+        let outcome = runner_process::execute(agent, &spec, reporter).await?;
+        let made = publish::Made { task, wanted: &wanted, frozen: &frozen, model, key, outcome };
+        publish::publish(agent, made, areas, reporter).await
+    };
+    let made = made.await;
+    if made.is_err() {
+        // Nothing of a failed attempt is of use to the next one.
+        if let Err(failure) = clean::clean(agent, task).await {
+            tracing::warn!(message = failure.message, "the staging folder stays for the next sweep");
+        }
+    }
+    made
 }
 
 /// One stage of a run that several agents share.
@@ -186,7 +196,11 @@ fn reused(task: &NodeTask, wanted: &Wanted<'_>, key: &str) -> Result<Option<Task
         clean::sweep_dead(&target.folder)?;
         match find_reusable(&target.folder, &mode, key)? {
             Some(manifest) => outputs.extend(publish::statuses(target, &mode, &manifest)?),
-            None => return Ok(None),
+            None => {
+                // Better now than after an hour of work.
+                check_vacant(&target.folder, &mode, key)?;
+                return Ok(None);
+            }
         }
     }
     Ok(Some(TaskResult {
