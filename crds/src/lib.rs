@@ -3,6 +3,11 @@
 //! One file per kind. The YAML beside this crate (`crds/yaml/`) is generated from these types by
 //! `millrace crds` and checked for drift. Nothing here decides, reads or writes anything.
 
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "kube's derive takes one printcolumn per column, and they look alike"
+)]
+
 pub mod cache_node;
 pub mod common;
 pub mod condition;

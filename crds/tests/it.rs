@@ -1,5 +1,4 @@
 //! The generated YAML beside this crate is what the types say. `UPDATE=1 cargo test -p millrace-crds` writes it.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 use std::path::Path;
 

@@ -105,7 +105,7 @@ fn kill_one(run: &mut Child, seed: u64) -> bool {
     let own = Pid::from_child(run);
     let children = children(own);
     let target = match children.first() {
-        Some(child) if seed % 2 == 0 => *child,
+        Some(child) if seed.is_multiple_of(2) => *child,
         _ => own,
     };
     let hit = run.try_wait().unwrap().is_none() && kill_process(target, Signal::KILL).is_ok();

@@ -1,11 +1,5 @@
 //! The real binary from outside: arguments, manifests, answers, exit codes. `make modules` comes first.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod answers;
 mod examples;

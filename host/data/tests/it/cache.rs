@@ -78,8 +78,7 @@ async fn damage_on_the_disk_is_found_before_use_and_mended_by_a_load() {
     damaged[33_333] ^= 0x10;
     let before = std::fs::File::options().read(true).open(&victim).unwrap();
     // A flipped bit changes neither length nor times.
-    let mut permissions = meta.permissions();
-    permissions.set_readonly(false);
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(&victim, permissions).unwrap();
     std::fs::write(&victim, &damaged).unwrap();
     before.set_times(std::fs::FileTimes::new().set_modified(meta.modified().unwrap())).unwrap();

@@ -1,11 +1,5 @@
 //! Stores and cache against real servers: S3 (versitygw), HTTP with faults, a small disk, kill -9.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod cache;
 mod http;

@@ -101,7 +101,7 @@ async fn a_failed_attempt_leaves_nothing_visible_and_a_dead_one_is_swept() {
     assert_eq!(paths(&left), Vec::<&str>::new());
 
     let upload = store.begin_upload("train/x").await.unwrap();
-    let record = serde_json::to_vec(&[upload.clone()]).unwrap();
+    let record = serde_json::to_vec(std::slice::from_ref(&upload)).unwrap();
     store.put("_millrace/runs/dead/1/uploads.json", record.clone().into()).await.unwrap();
     store.put("_millrace/runs/alive/1/uploads.json", record.into()).await.unwrap();
     assert_eq!(sweep_store(&store, &|uid| uid == "alive").await.unwrap(), 1);

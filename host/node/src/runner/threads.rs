@@ -31,7 +31,7 @@ pub(super) fn share<I: Sync, T: Send>(
         }
     };
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.min(items.len())).map(|_| scope.spawn(&worker)).collect();
+        let others: Vec<_> = (1..threads.min(items.len())).map(|_| scope.spawn(worker)).collect();
         worker();
         others.into_iter().for_each(|other| drop(other.join()));
     });
