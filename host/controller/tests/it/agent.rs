@@ -65,6 +65,9 @@ pub async fn heartbeat(client: &kube::Client, clock: &FakeClock, name: &str) {
     api.patch_status(name, &PatchParams::default(), &Patch::Merge(change)).await.unwrap();
 }
 
+/// The node whose agent says nothing any more.
+pub const LOST: &str = "lost";
+
 /// Answers every task until it is dropped; a task that was cancelled is always stopped.
 pub async fn run(client: kube::Client, clock: FakeClock, answer: Arc<Answer>) {
     let api: Api<NodeTask> = Api::all(client.clone());
@@ -73,7 +76,7 @@ pub async fn run(client: kube::Client, clock: FakeClock, answer: Arc<Answer>) {
     while let Some(event) = events.next().await {
         let task = event.unwrap();
         let phase = task.status.clone().unwrap_or_default().phase;
-        if matches!(phase, TaskPhase::Complete | TaskPhase::Failed) {
+        if task.spec.node == LOST || matches!(phase, TaskPhase::Complete | TaskPhase::Failed) {
             continue;
         }
         let outcome =

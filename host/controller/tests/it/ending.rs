@@ -33,6 +33,8 @@ async fn what_is_suspended_goes_on_later_without_counting_a_failure() {
     world.loads().patch("warm", &PatchParams::default(), &suspend(true)).await.unwrap();
     let status = world.load("warm", |status| status.phase == Phase::Suspended).await;
     assert_eq!(status.waiting_for, "spec.suspend to become false");
+    // Where the controller had not yet seen the task it made, it stops it once it does.
+    world.until_tasks_ended("warm").await;
     world.loads().patch("warm", &PatchParams::default(), &suspend(false)).await.unwrap();
     let status = world.load("warm", |status| status.phase.is_finished()).await;
     assert_eq!((status.phase, status.attempts), (Phase::Complete, 2), "{status:?}");

@@ -102,9 +102,8 @@ async fn the_deadline_ends_it_once_its_tasks_have_stopped() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_work_of_a_lost_node_goes_to_another() {
     let mut world = World::new().await;
-    agent::heartbeat(&world.client, &world.clock, "a").await;
-    let only_b = |task: &NodeTask| if task.spec.node == "b" { works(task) } else { None };
-    world.start_agents(Arc::new(only_b));
+    agent::heartbeat(&world.client, &world.clock, agent::LOST).await;
+    world.start_agents(Arc::new(works));
     world.start_controller(Missing::Wait);
     world.create(dataset("digits")).await;
     world.create(load("warm", json!({}))).await;

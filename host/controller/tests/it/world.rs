@@ -16,6 +16,7 @@ use millrace_cluster::ApiServer;
 use millrace_controller::clock::{Clock, left};
 use millrace_controller::{Config, run};
 use millrace_crds::dataset::DatasetGroup;
+use millrace_crds::node_task::TaskPhase;
 use millrace_crds::operation::OperationStatus;
 use millrace_crds::{DataLoad, DataProcessing, NodeTask};
 use millrace_decide::{Missing, ShippedModule};
@@ -191,6 +192,20 @@ impl World {
         };
         let waited = tokio::time::timeout(PATIENCE, there).await;
         assert!(waited.is_ok(), "{:?} instead of {wanted:?}", self.actions(operation).await);
+    }
+
+    /// Waits until every task of an operation has ended.
+    pub async fn until_tasks_ended(&self, operation: &str) {
+        let tasks: Api<NodeTask> = Api::namespaced(self.client.clone(), "default");
+        let ended = |task: &NodeTask| {
+            let phase = task.status.as_ref().map(|status| status.phase);
+            matches!(phase, Some(TaskPhase::Complete | TaskPhase::Failed))
+        };
+        for task in tasks.list(&ListParams::default()).await.unwrap().items {
+            if task.spec.operation.name == operation {
+                until(tasks.clone(), &task.name_any(), ended).await;
+            }
+        }
     }
 
     /// The tasks of an operation, as `action`s in the order of tries.

@@ -8,7 +8,7 @@ use millrace_crds::operation::OperationStatus;
 use millrace_crds::{Dataset, Reason, condition};
 
 use super::ask::Work;
-use super::history::{History, is_finished};
+use super::history::{History, is_finished, own_failure};
 use super::next::{Next, deadline};
 use super::stages::Ended;
 use super::{Decision, Happening, Seen, TaskChange, ending};
@@ -186,6 +186,12 @@ fn end(seen: &Seen, status: &mut OperationStatus, well: bool, outcome: &Refusal)
     status.phase = if well { Phase::Complete } else { Phase::Failed };
     status.reason = Some(*reason);
     status.waiting_for.clear();
+    // Work that ended before its start could be told is told with its end.
+    status.attempts = status.attempts.max(History::new(&seen.tasks).attempt());
+    if status.start_time.is_none() {
+        let created = seen.tasks.iter().filter_map(|task| task.metadata.creation_timestamp.clone());
+        status.start_time = created.min_by_key(|time| time.0);
+    }
     status.completion_time = Some(Time(now));
     status.duration = status.start_time.as_ref().map_or("-".to_owned(), |start| text::duration(start.0, now));
     status.conditions.retain(|one| one.type_ != condition::STOPPING);
@@ -263,8 +269,11 @@ fn events(old: &OperationStatus, new: &OperationStatus) -> Vec<Happening> {
 /// A failure that the next try follows at once: the status passes over it, the Events do not.
 fn untold_failure(seen: &Seen, new: &OperationStatus) -> Vec<Happening> {
     let old = &seen.operation.status;
-    let failure = History::new(&seen.tasks).failure();
-    let (true, Some((task, failure))) = (new.attempts > old.attempts, failure) else { return Vec::new() };
+    // The next try's tasks may be there already, made by a look whose status came too late.
+    let untold = old.attempts..new.attempts;
+    let tried = seen.tasks.iter().filter(|task| untold.contains(&task.spec.attempt));
+    let mut failed = tried.filter_map(|task| Some((task, own_failure(task)?)));
+    let Some((task, failure)) = failed.next() else { return Vec::new() };
     if old.reason == Some(failure.reason) {
         return Vec::new();
     }
