@@ -61,7 +61,7 @@ fn parse(reference: &str) -> Result<Wanted<'_>, Hold> {
     }
     if reference.contains("://") {
         let message = format!(
-            "{reference}: this version takes modules by name or by sha256 digest; push it with `millrace module push` and name it"
+            "{reference}: this version takes modules by name or by sha256 digest; give its file with --module and name it"
         );
         return Err(Hold::refuse(Reason::NotSupported, message));
     }
@@ -280,7 +280,7 @@ mod tests {
         };
         check("splt", "default", Reason::ModuleNotFound, "Did you mean split?");
         check("split@2", "default", Reason::ModuleNotFound, "1.2.0 and 1.10.1, not 2");
-        check("oci://host/x", "default", Reason::NotSupported, "module push");
+        check("oci://host/x", "default", Reason::NotSupported, "--module");
         check("onco/dedup", "strangers", Reason::NotShared, "namespace: strangers");
         check("bad/dedup", "bad", Reason::ModuleRefused, "too large");
         check("sha256:0", "default", Reason::ModuleNotFound, "sha256:0");

@@ -80,7 +80,7 @@ fn find(config: &AgentConfig, module: &ResolvedModule) -> Result<Bytes, Failure>
     let wasm = std::fs::read(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             let message = format!(
-                "module {} {} ({}) is not on this node: push it with `millrace module push`",
+                "module {} {} ({}) is not on this node: give its file with --module",
                 module.name, module.version, module.digest
             );
             Failure::user(Reason::ModuleNotFound, message)
