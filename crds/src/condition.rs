@@ -20,6 +20,13 @@ pub const RUNTIME_READY: &str = "RuntimeReady";
 /// True while a Dataset's source answers and its claim is ours.
 pub const ACCESSIBLE: &str = "Accessible";
 
+/// True once a module's file was read and is what its digest says.
+pub const STORED: &str = "Stored";
+/// True once a module was found to keep the contract.
+pub const VALID: &str = "Valid";
+/// True once a module was compiled.
+pub const COMPILED: &str = "Compiled";
+
 /// Sets condition `kind` and says whether anything changed. `message` ends up before users: what, why, what to do.
 pub fn set(
     conditions: &mut Vec<Condition>,

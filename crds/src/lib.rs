@@ -31,12 +31,20 @@ pub use processor_module::ProcessorModule;
 pub use reason::Reason;
 pub use runtime_profile::RuntimeProfile;
 
+use std::sync::LazyLock;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
 /// Every CRD, in the order in which they are installed.
 #[must_use]
-pub fn all() -> Vec<CustomResourceDefinition> {
+pub fn all() -> &'static [CustomResourceDefinition] {
+    // Making the schemas takes milliseconds, and a local run needs them twice.
+    static ALL: LazyLock<Vec<CustomResourceDefinition>> = LazyLock::new(make);
+    &ALL
+}
+
+fn make() -> Vec<CustomResourceDefinition> {
     let mut crds = dataset::crds();
     crds.extend([
         RuntimeProfile::crd(),

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::common::{EncryptOption, OutputStatus, Progress};
 use crate::data_processing::WasmProcessor;
 use crate::operation::{ResolvedModule, is_false};
+use crate::raw::RawObject;
 use crate::reason::Fault;
 
 /// What the agent is to do.
@@ -56,7 +57,8 @@ pub struct NodeTaskSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<TaskShare>,
     /// The datasets, with their mounts.
-    #[schemars(length(min = 1, max = 64))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
     pub datasets: Vec<TaskDataset>,
     /// For `List` and `Load`: paths inside the first dataset; all of it where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -65,6 +67,9 @@ pub struct NodeTaskSpec {
     /// For the stages of a module's run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wasm: Option<TaskWasm>,
+    /// For `Inspect`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspect: Option<TaskInspect>,
     /// Seconds from the start of the task after which it is killed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
@@ -100,6 +105,8 @@ pub enum Action {
     List,
     /// Bring files into the cache.
     Load,
+    /// Bring a module, compile it, and say what it says of itself.
+    Inspect,
     /// Freeze the inputs' list, ask the module for its plan, cut partitions and shards.
     Plan,
     /// A partial state per partition of the share.
@@ -123,6 +130,7 @@ impl std::fmt::Display for Action {
         formatter.write_str(match self {
             Self::List => "list",
             Self::Load => "load",
+            Self::Inspect => "inspect",
             Self::Plan => "plan",
             Self::Fit => "fit",
             Self::Merge => "merge",
@@ -197,8 +205,32 @@ pub struct TaskMount {
 pub struct TaskWasm {
     /// Which module, by digest.
     pub module: ResolvedModule,
+    /// Where its file is, unless it is part of the agent's program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<ModuleFile>,
     /// As the user wrote it, with defaults filled in.
     pub processor: WasmProcessor,
+}
+
+/// A module to be looked at.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskInspect {
+    /// What the object calls it; the digest decides.
+    pub module: ResolvedModule,
+    /// Where it is.
+    pub file: ModuleFile,
+}
+
+/// A module's file in a Dataset.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModuleFile {
+    /// The Dataset, at `/`.
+    pub dataset: TaskDataset,
+    /// The file's path in it, from `/`.
+    #[schemars(length(max = 4096))]
+    pub path: String,
 }
 
 /// Where a task stands.
@@ -282,6 +314,9 @@ pub struct TaskResult {
     /// Rows that were bad and left out.
     #[serde(default)]
     pub bad_rows: i64,
+    /// Of Inspect: what the module says of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descriptor: Option<RawObject>,
     /// Counters of the module.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]

@@ -4,5 +4,6 @@
 mod bad_input;
 mod demo;
 mod kill;
+mod own_module;
 mod scikit_learn;
 mod split;

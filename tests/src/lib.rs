@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "support for tests")]
 
 pub mod files;
+#[cfg(feature = "guests")]
+pub mod guests;
 pub mod http;
 pub mod millrace;
 pub mod python;

@@ -103,14 +103,19 @@ impl Millrace {
     #[must_use]
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(binary());
+        command.args(arguments);
+        self.place(&mut command);
         command
-            .args(arguments)
+    }
+
+    /// Puts a command into the work folder, with the home of this test.
+    fn place(&self, command: &mut Command) {
+        command
             .current_dir(self.folder.path())
             .env("XDG_DATA_HOME", self.folder.path().join(".home"))
             .env("NO_COLOR", "1")
             .env_remove("AWS_CA_BUNDLE")
             .stdin(Stdio::null());
-        command
     }
 
     /// Runs it to its end.
@@ -118,7 +123,18 @@ impl Millrace {
     /// # Panics
     /// If it cannot be started.
     pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Outcome {
-        let output = self.command(arguments).output().expect("start millrace");
+        let mut command = Command::new(binary());
+        command.args(arguments);
+        self.finish(command)
+    }
+
+    /// Runs any command to its end, in the work folder and with the home of this test.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub fn finish(&self, mut command: Command) -> Outcome {
+        self.place(&mut command);
+        let output = command.output().expect("start the command");
         Outcome {
             code: output.status.code(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -12,12 +12,15 @@ pub(crate) enum Key {
     Operation(OperationName),
     /// A Dataset of one group.
     Dataset(DatasetGroup, Name),
+    /// A `ProcessorModule`.
+    Module(Name),
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Operation(name) => write!(formatter, "{name}"),
+            Self::Module(name) => write!(formatter, "ProcessorModule {name}"),
             Self::Dataset(group, name) => write!(formatter, "Dataset.{} {name}", group.name()),
         }
     }

@@ -9,6 +9,7 @@ mod dataset;
 mod error;
 mod event;
 mod key;
+mod module;
 mod operation;
 mod patch;
 mod queue;

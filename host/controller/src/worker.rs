@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use crate::error::{Category, Error, pause};
 use crate::key::Key;
 use crate::watch::Unlisted;
-use crate::{Context, dataset, operation};
+use crate::{Context, dataset, module, operation};
 
 /// Starts the workers; they begin once every kind was listed, since what is not listed looks absent.
 pub(crate) fn spawn_when(unlisted: Unlisted, context: &Arc<Context>, workers: &mut JoinSet<()>) {
@@ -50,6 +50,7 @@ async fn work(context: &Context) {
 async fn reconcile(context: &Context, key: &Key) -> Result<Option<Timestamp>, Error> {
     match key {
         Key::Operation(name) => operation::reconcile(context, name).await,
+        Key::Module(name) => module::reconcile(context, name).await,
         Key::Dataset(group, name) => dataset::reconcile(context, *group, name).await,
     }
 }

@@ -2,32 +2,26 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta, OwnerReference};
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::Timestamp;
 use millrace_crds::dataset::{CacheStates, Dataset, DatasetPhase, DatasetStatus, NodeCache};
 use millrace_crds::node_task::{
-    Action, NodeTask, NodeTaskSpec, TaskDataset, TaskFailure, TaskOperation, TaskPhase, TaskResult,
+    Action, NodeTask, NodeTaskSpec, TaskDataset, TaskFailure, TaskPhase, TaskResult,
 };
-use millrace_crds::operation::OperationFields;
-use millrace_crds::{Reason, condition, names};
+use millrace_crds::{Reason, condition};
 
 use crate::catalog::Catalog;
 use crate::mounts;
 use crate::name::Name;
-use crate::operation::history::{is_finished, own_failure, phase, task_name};
-use crate::operation::task::labels;
-use crate::operation::{Happening, TaskChange};
-use crate::placement::{self, Node, later};
+use crate::operation::Happening;
+use crate::operation::history::own_failure;
+use crate::placement::Node;
+use crate::probe::{self, Asker, Known, Probe};
 use crate::profile::{self, Choice};
 use crate::refusal::Refusal;
 use crate::text;
 
 /// Seconds that looking at a source may take.
 const LIST_SECONDS: i64 = 600;
-/// The pause after a failure that another look may mend.
-const SOON: SignedDuration = SignedDuration::from_secs(10);
-/// The pause after one that somebody has to mend.
-const LATER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Everything that a decision is made from.
 #[derive(Debug, Clone)]
@@ -52,33 +46,13 @@ pub struct Seen {
     pub now: Timestamp,
 }
 
-/// What is to be done.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Decision {
-    /// Tasks to create, declare lost, or remove.
-    pub tasks: Vec<TaskChange>,
-    /// The new status; none where nothing changed.
-    pub status: Option<Box<DatasetStatus>>,
-    /// One per change of state, after the status was accepted.
-    pub events: Vec<Happening>,
-    /// When to look again even if nothing changes.
-    pub wake: Option<Timestamp>,
-}
+/// What is to be done about a Dataset.
+pub type Decision = probe::Decision<DatasetStatus>;
 
 /// A Dataset that makes sense: what is needed to look at it.
 struct Validated {
     choice: Choice,
     source: TaskDataset,
-}
-
-/// What is known of the source.
-enum Source {
-    /// Nothing yet; the words say what is being done about it.
-    Unknown { words: String, reason: Reason },
-    /// It answered.
-    Answered(TaskResult),
-    /// It did not.
-    Failed(TaskFailure),
 }
 
 /// The next step of a Dataset.
@@ -139,81 +113,31 @@ fn set(seen: &Seen, status: &mut DatasetStatus, kind: &str, value: bool, reason:
     );
 }
 
-/// The generation, which is at least 1 on every object that a server has stored.
-fn generation(seen: &Seen) -> i64 {
-    seen.dataset.metadata.generation.unwrap_or(1).max(1)
-}
-
 /// Looks at the source where that is due, and says what is known of it.
-fn look(seen: &Seen, source: &TaskDataset, decision: &mut Decision) -> Source {
-    let mine = seen.lists.iter().filter(|task| task.spec.epoch == generation(seen));
-    let latest = mine.max_by_key(|task| task.spec.attempt);
-    let attempt = latest.map_or(0, |task| task.spec.attempt);
-    remove_older(seen, latest, decision);
-    let known = match latest {
-        None => Source::Unknown { words: "it is being looked at".into(), reason: Reason::Executing },
-        Some(task) => known(seen, task, decision),
+fn look(seen: &Seen, source: &TaskDataset, decision: &mut Decision) -> Known {
+    let probe = Probe {
+        asker: Asker::new(&seen.dataset.metadata, &seen.dataset.api_version, "Dataset", &seen.name),
+        action: Action::List,
+        tasks: &seen.lists,
+        nodes: &seen.nodes,
+        near: &seen.name,
+        now: seen.now,
     };
-    if latest.is_none_or(|task| is_due(seen, task, source, decision)) {
-        return again(seen, source, attempt.saturating_add(1), known, decision);
-    }
-    known
+    let spec = NodeTaskSpec {
+        datasets: vec![source.clone()],
+        active_deadline_seconds: Some(LIST_SECONDS),
+        ..NodeTaskSpec::default()
+    };
+    probe.look(spec, |task| is_due(seen, task, source), decision)
 }
 
-fn remove_older(seen: &Seen, latest: Option<&NodeTask>, decision: &mut Decision) {
-    let older = seen
-        .lists
-        .iter()
-        .filter(|task| is_finished(task) && latest.is_some_and(|latest| !std::ptr::eq(*task, latest)));
-    decision.tasks.extend(older.map(|task| TaskChange::Remove {
-        name: task_name(task).to_owned(),
-        uid: task.metadata.uid.clone().unwrap_or_default(),
-    }));
-}
-
-/// What a task says of the source.
-fn known(seen: &Seen, task: &NodeTask, decision: &mut Decision) -> Source {
-    let alive = seen.nodes.iter().find(|node| node.name == task.spec.node && node.is_alive(seen.now));
-    let status = task.status.as_ref();
-    match (phase(task), own_failure(task), alive) {
-        (TaskPhase::Complete, _, _) => {
-            Source::Answered(status.and_then(|status| status.result.clone()).unwrap_or_default())
-        }
-        (TaskPhase::Failed, Some(failure), _) => Source::Failed(failure),
-        (_, _, Some(node)) => {
-            decision.wake = Some(node.lost_at());
-            Source::Unknown { words: format!("node {} looks at it", node.name), reason: Reason::Executing }
-        }
-        (_, _, None) => {
-            decision.tasks.push(TaskChange::Lose {
-                name: task_name(task).to_owned(),
-                uid: task.metadata.uid.clone().unwrap_or_default(),
-                message: format!("the agent of node {} has not been heard of for 40 s", task.spec.node),
-            });
-            Source::Unknown { words: "its node was lost".into(), reason: Reason::NodeLost }
-        }
-    }
-}
-
-/// Whether to look again: after a pause where it failed, at once where something was published.
-fn is_due(seen: &Seen, task: &NodeTask, source: &TaskDataset, decision: &mut Decision) -> bool {
-    if !is_finished(task) {
-        return false;
-    }
+/// Whether to look again now or not at all, where a failure alone does not decide it.
+fn is_due(seen: &Seen, task: &NodeTask, source: &TaskDataset) -> Option<bool> {
     let ended = task.status.as_ref().and_then(|status| status.completion_time.as_ref()).map(|time| time.0);
     if seen.written.is_some_and(|written| ended.is_some_and(|ended| written > ended)) {
-        return true;
+        return Some(true);
     }
-    let Some(failure) = own_failure(task) else { return false };
-    if is_empty_target(source, &failure) {
-        return false;
-    }
-    let pause = if failure.retryable { SOON } else { LATER };
-    let at = later(ended.unwrap_or(seen.now), pause);
-    if at > seen.now {
-        decision.wake = Some(at);
-    }
-    at <= seen.now
+    own_failure(task).filter(|failure| is_empty_target(source, failure)).map(|_| false)
 }
 
 /// A place to write to that nothing was written to yet.
@@ -221,80 +145,25 @@ fn is_empty_target(source: &TaskDataset, failure: &TaskFailure) -> bool {
     source.writable && failure.reason == Reason::SourceNotFound
 }
 
-/// Creates the task that looks; what was known stays known meanwhile.
-fn again(seen: &Seen, source: &TaskDataset, attempt: i32, known: Source, decision: &mut Decision) -> Source {
-    let fields = OperationFields::default();
-    match placement::eligible(&seen.nodes, &fields, seen.now) {
-        Err(words) => Source::Unknown { words: format!("it waits for {words}"), reason: Reason::NoNode },
-        Ok(nodes) => {
-            let holder = nodes.into_iter().max_by(|left, right| {
-                let held = |node: &Node| node.held.get(&seen.name).map_or(0, |(bytes, _)| *bytes);
-                held(left).cmp(&held(right)).then(right.name.cmp(&left.name))
-            });
-            if let Some(node) = holder {
-                decision
-                    .tasks
-                    .push(TaskChange::Create(Box::new(list_task(seen, source, attempt, &node.name))));
-            }
-            known
-        }
-    }
-}
-
-fn list_task(seen: &Seen, source: &TaskDataset, attempt: i32, node: &str) -> NodeTask {
-    let uid = seen.dataset.metadata.uid.clone().unwrap_or_default();
-    let parts = [generation(seen).to_string(), attempt.to_string()];
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let spec = NodeTaskSpec {
-        node: node.to_owned(),
-        operation: TaskOperation {
-            kind: "Dataset".to_owned(),
-            name: seen.name.name.clone(),
-            uid: uid.clone(),
-        },
-        attempt,
-        epoch: generation(seen),
-        action: Action::List,
-        datasets: vec![source.clone()],
-        active_deadline_seconds: Some(LIST_SECONDS),
-        ..NodeTaskSpec::default()
-    };
-    let metadata = ObjectMeta {
-        name: Some(names::made_name(&seen.name.name, &uid, "list", &parts)),
-        namespace: Some(seen.name.namespace.clone()),
-        labels: Some(labels("Dataset", &seen.name.name, &uid, Action::List)),
-        owner_references: Some(vec![OwnerReference {
-            api_version: seen.dataset.api_version.clone(),
-            kind: "Dataset".to_owned(),
-            name: seen.name.name.clone(),
-            uid,
-            controller: Some(true),
-            block_owner_deletion: Some(true),
-        }]),
-        ..ObjectMeta::default()
-    };
-    NodeTask { metadata, spec, status: None }
-}
-
-fn tell(seen: &Seen, valid: &Validated, source: Source, status: &mut DatasetStatus) {
+fn tell(seen: &Seen, valid: &Validated, source: Known, status: &mut DatasetStatus) {
     let Choice { why, engine, stand_in, replicas: _, capacity } = &valid.choice;
     status.profile = text::clip(why, 512);
     let cache = if stand_in.is_empty() { format!("kept by {engine}") } else { stand_in.clone() };
     set(seen, status, condition::RUNTIME_READY, true, Reason::DatasetReady, &cache);
     match source {
-        Source::Unknown { words, reason } => {
+        Known::Unknown { words, reason } => {
             status.phase = match status.phase {
                 DatasetPhase::Bound | DatasetPhase::Updating => DatasetPhase::Updating,
                 _ => DatasetPhase::Pending,
             };
             set(seen, status, condition::READY, false, reason, &words);
         }
-        Source::Answered(result) => bound(seen, valid, *capacity, &result, status, "its source answers"),
-        Source::Failed(failure) if is_empty_target(&valid.source, &failure) => {
+        Known::Answered(result) => bound(seen, valid, *capacity, &result, status, "its source answers"),
+        Known::Failed(failure) if is_empty_target(&valid.source, &failure) => {
             let nothing = TaskResult::default();
             bound(seen, valid, *capacity, &nothing, status, "nothing was written to it yet");
         }
-        Source::Failed(failure) => {
+        Known::Failed(failure) => {
             status.phase = DatasetPhase::NotBound;
             set(seen, status, condition::ACCESSIBLE, false, failure.reason, &failure.message);
             set(seen, status, condition::READY, false, failure.reason, &failure.message);
@@ -356,16 +225,9 @@ fn loaded_at(task: &NodeTask) -> Option<(Timestamp, (i64, i64))> {
 
 /// One Event where the phase or the reason of Ready changed.
 fn events(old: &DatasetStatus, new: &DatasetStatus) -> Vec<Happening> {
-    let ready = |status: &DatasetStatus| -> Option<Condition> {
-        status.conditions.iter().find(|one| one.type_ == condition::READY).cloned()
-    };
-    let (before, Some(after)) = (ready(old), ready(new)) else { return Vec::new() };
-    let same = before
-        .is_some_and(|before| (before.status, before.reason) == (after.status.clone(), after.reason.clone()));
-    if same && old.phase == new.phase {
-        return Vec::new();
+    if old.phase == new.phase {
+        probe::events(&old.conditions, &new.conditions)
+    } else {
+        probe::ready(&new.conditions)
     }
-    let reason = after.reason.parse().unwrap_or(Reason::Internal);
-    let warning = after.status != "True" && !matches!(reason, Reason::Executing | Reason::NoNode);
-    vec![Happening { warning, reason, message: text::clip(&after.message, 1000) }]
 }

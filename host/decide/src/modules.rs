@@ -1,15 +1,18 @@
 //! What a module's name means: a shipped module, one of the namespace, another namespace's, or a digest.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use millrace_crds::common::Access;
 use millrace_crds::condition::READY;
+use millrace_crds::node_task::ModuleFile;
 use millrace_crds::operation::ResolvedModule;
 use millrace_crds::{ProcessorModule, Reason};
 use serde_json::Value;
 
 use crate::access;
 use crate::catalog::{Catalog, ShippedModule};
+use crate::module;
 use crate::name::Name;
-use crate::refusal::Hold;
+use crate::refusal::{Hold, Missing};
 use crate::text;
 
 /// A module that was found.
@@ -19,6 +22,8 @@ pub struct FoundModule {
     pub module: ResolvedModule,
     /// What it says of itself: name, version, `params_schema`, ports.
     pub descriptor: Value,
+    /// Where a node that does not have it finds it; none for a shipped one.
+    pub file: Option<ModuleFile>,
 }
 
 impl FoundModule {
@@ -84,7 +89,7 @@ fn by_digest(digest: &str, namespace: &str, catalog: &Catalog) -> Result<FoundMo
     let fits =
         |module: &ProcessorModule| module.status.as_ref().is_some_and(|status| status.digest == digest);
     match mine.into_iter().find(|(_, module)| fits(module)) {
-        Some((name, module)) => found_uploaded(name, module),
+        Some((name, module)) => found_uploaded(name, module, catalog),
         None => Err(missing(digest, "", catalog)),
     }
 }
@@ -117,7 +122,7 @@ fn uploaded(
         return Err(missing(reference, &advice(name, version, owner, catalog), catalog));
     };
     access::check("ProcessorModule", key, &module.spec.shared_with, from, Access::Read)?;
-    found_uploaded(key, module)
+    found_uploaded(key, module, catalog)
 }
 
 fn found_shipped(shipped: &ShippedModule) -> FoundModule {
@@ -126,10 +131,10 @@ fn found_shipped(shipped: &ShippedModule) -> FoundModule {
         version: shipped.version.clone(),
         digest: shipped.digest.clone(),
     };
-    FoundModule { module, descriptor: shipped.descriptor.clone() }
+    FoundModule { module, descriptor: shipped.descriptor.clone(), file: None }
 }
 
-fn found_uploaded(name: &Name, module: &ProcessorModule) -> Result<FoundModule, Hold> {
+fn found_uploaded(name: &Name, module: &ProcessorModule, catalog: &Catalog) -> Result<FoundModule, Hold> {
     let status = module.status.as_ref();
     let ready = status.and_then(|status| status.conditions.iter().find(|condition| condition.type_ == READY));
     match (status, ready) {
@@ -141,13 +146,34 @@ fn found_uploaded(name: &Name, module: &ProcessorModule) -> Result<FoundModule, 
                     digest: status.digest.clone(),
                 },
                 descriptor: Value::Object(status.descriptor.clone().unwrap_or_default().0),
+                file: module_file(name, module, catalog),
             })
         }
-        (_, Some(ready)) if ready.reason == Reason::ModuleRefused.to_string() => Err(Hold::refuse(
-            Reason::ModuleRefused,
-            format!("ProcessorModule {name} was refused: {}", ready.message),
-        )),
+        (_, Some(ready)) => Err(not_ready(name, ready, catalog)),
         _ => Err(Hold::Wait(format!("ProcessorModule {name} to be Ready"))),
+    }
+}
+
+/// Where the file of an uploaded module is, as long as its Dataset is there.
+fn module_file(name: &Name, module: &ProcessorModule, catalog: &Catalog) -> Option<ModuleFile> {
+    let source = module.spec.source.dataset.as_ref()?;
+    let dataset = catalog.datasets.get(&module::dataset_name(source, name))?;
+    Some(module::file(source, name, dataset))
+}
+
+/// What becomes of an operation whose module is there and cannot be used, yet or at all.
+fn not_ready(name: &Name, ready: &Condition, catalog: &Catalog) -> Hold {
+    let reason = ready.reason.parse().unwrap_or(Reason::Internal);
+    let (passing, refused) = match reason {
+        Reason::Executing | Reason::NoNode | Reason::NodeLost => (true, false),
+        Reason::ModuleRefused | Reason::NameTaken | Reason::NotSupported => (false, true),
+        _ => (false, false),
+    };
+    let message = format!("ProcessorModule {name} cannot be used: {}", ready.message);
+    // Where nobody else can mend it, waiting would be for ever.
+    match refused || (!passing && catalog.missing == Missing::Fail) {
+        true => Hold::refuse(reason, message),
+        false => Hold::Wait(format!("ProcessorModule {name} to be Ready ({})", ready.message)),
     }
 }
 
@@ -195,8 +221,8 @@ fn version_key(version: &str) -> (Vec<u64>, bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::refusal::{Missing, Refusal};
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+    use crate::refusal::Refusal;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::Timestamp;
     use millrace_crds::common::Share;
     use millrace_crds::processor_module::{ProcessorModuleSpec, ProcessorModuleStatus};

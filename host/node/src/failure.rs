@@ -263,15 +263,19 @@ pub(crate) fn runner_died(status: std::process::ExitStatus, last_words: &str) ->
     let words = last_words.trim();
     let words = if words.is_empty() { String::new() } else { format!("; its last words: {words}") };
     match status.signal() {
-        // Abort and faults are of its own making: a panic while panicking, or memory beyond its cap.
-        Some(signal @ (libc::SIGABRT | libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGSYS)) => {
-            Failure::new(
-                Reason::RunnerKilled,
-                Fault::Host,
-                format!("the runner crashed (signal {signal}){words}"),
-            )
-            .retried()
+        // Inputs are mapped: a page that is no longer there, or that the disk cannot give, ends its reader.
+        Some(libc::SIGBUS) => {
+            let message =
+                "a file of the input was cut short, or its disk failed, while it was read (signal 7)";
+            Failure::user(Reason::SourceChanged, message).retried()
         }
+        // Abort and faults are of its own making: a panic while panicking, or memory beyond its cap.
+        Some(signal @ (libc::SIGABRT | libc::SIGSEGV | libc::SIGILL | libc::SIGSYS)) => Failure::new(
+            Reason::RunnerKilled,
+            Fault::Host,
+            format!("the runner crashed (signal {signal}){words}"),
+        )
+        .retried(),
         Some(libc::SIGXCPU) => Failure::new(
             Reason::DeadlineExceeded,
             Fault::Module,
@@ -341,6 +345,20 @@ mod tests {
                 "{failure}"
             );
             assert!(!failure.message.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_signal_tells_why_the_runner_died() {
+        use std::os::unix::process::ExitStatusExt;
+        for (signal, reason, retryable) in [
+            (libc::SIGBUS, Reason::SourceChanged, true),
+            (libc::SIGSEGV, Reason::RunnerKilled, true),
+            (libc::SIGXCPU, Reason::DeadlineExceeded, false),
+            (libc::SIGKILL, Reason::RunnerKilled, true),
+        ] {
+            let failure = runner_died(std::process::ExitStatus::from_raw(signal), "");
+            assert_eq!((failure.reason, failure.retryable), (reason, retryable), "signal {signal}");
         }
     }
 

@@ -22,8 +22,8 @@ impl Crds {
     pub fn execute(self) -> Result<Exit, Failure> {
         let definitions = millrace_crds::all();
         let written = match &self.dir {
-            Some(folder) => write_files(folder, &definitions),
-            None => stream(&definitions).map(|text| terminal::answer(&text)),
+            Some(folder) => write_files(folder, definitions),
+            None => stream(definitions).map(|text| terminal::answer(&text)),
         };
         written.map(|()| Exit::Ok).map_err(Failure::machine)
     }

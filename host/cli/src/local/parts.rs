@@ -37,7 +37,7 @@ impl Parts {
     /// A folder of the home cannot be used.
     pub async fn start(modules: &Modules, options: &Options) -> Result<Self, Failure> {
         let server = ApiServer::new();
-        server.install(&millrace_crds::all()).await.map_err(Failure::machine)?;
+        server.install(millrace_crds::all()).await.map_err(Failure::machine)?;
         let mut parts =
             Self { client: server.client(), shutdown: CancellationToken::new(), tasks: JoinSet::new() };
         let home = home::folder(options.home.clone())?;

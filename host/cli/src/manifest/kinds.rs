@@ -48,7 +48,7 @@ pub struct Kinds(Vec<Kind>);
 impl Kinds {
     /// Millrace's own and the built-in ones that go with them.
     pub fn new() -> Self {
-        let ours = millrace_crds::all().into_iter().flat_map(versions);
+        let ours = millrace_crds::all().iter().cloned().flat_map(versions);
         let built_in = BUILT_IN.iter().map(|&(api_version, kind, plural, namespaced)| Kind {
             api_version: api_version.to_owned(),
             kind: kind.to_owned(),

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Resource, ResourceExt};
 use millrace_crds::dataset::{Dataset, DatasetGroup};
 use millrace_crds::node_task::Action;
@@ -44,11 +45,7 @@ impl Cached for Dataset {
     fn put(objects: &mut Objects, group: &DatasetGroup, object: Self) -> Vec<Key> {
         let name = name_of(&object);
         let key = Key::Dataset(*group, name.clone());
-        let no_node = Reason::NoNode.to_string();
-        let conditions = object.status.iter().flat_map(|status| &status.conditions);
-        let homeless =
-            conditions.into_iter().any(|one| one.type_ == condition::READY && one.reason == no_node);
-        set_homeless(objects, &key, homeless);
+        set_homeless(objects, &key, waits_for_a_node(object.status.iter().flat_map(|one| &one.conditions)));
         let old = objects.datasets.insert((name.clone(), *group), Arc::new(object.clone()));
         // Operations read a Dataset's spec; its status is none of their business.
         let spoken = |dataset: &Self| {
@@ -77,7 +74,21 @@ impl Cached for Dataset {
 fn concerned(objects: &Objects, key: Key, name: &Name) -> Vec<Key> {
     let twins = DatasetGroup::ALL.map(|group| Key::Dataset(group, name.clone()));
     let users = objects.users.get(name).cloned().map(Key::Operation);
-    std::iter::once(key).chain(twins).chain(users).collect()
+    let modules =
+        objects.modules_in(&name.namespace).filter(|(_, module)| source(module) == Some(&name.name));
+    let modules = modules.map(|(module, _)| Key::Module(module.clone()));
+    std::iter::once(key).chain(twins).chain(users).chain(modules).collect()
+}
+
+/// The Dataset that a module's file is in.
+fn source(module: &ProcessorModule) -> Option<&String> {
+    module.spec.source.dataset.as_ref().map(|source| &source.name)
+}
+
+fn waits_for_a_node<'a>(conditions: impl Iterator<Item = &'a Condition>) -> bool {
+    let no_node = Reason::NoNode.to_string();
+    let mut conditions = conditions;
+    conditions.any(|one| one.type_ == condition::READY && one.reason == no_node)
 }
 
 fn set_homeless(objects: &mut Objects, key: &Key, homeless: bool) {
@@ -246,6 +257,7 @@ fn owners(task: &NodeTask) -> Vec<Key> {
     let name = Name { namespace: task.namespace().unwrap_or_default(), name: owner.name.clone() };
     match OperationKind::of(&owner.kind) {
         Some(kind) => vec![Key::Operation(OperationName { kind, name })],
+        None if owner.kind == "ProcessorModule" => vec![Key::Module(name)],
         None => DatasetGroup::ALL.map(|group| Key::Dataset(group, name.clone())).into(),
     }
 }
@@ -294,18 +306,28 @@ fn changed_datasets(old: Option<&CacheNode>, new: &CacheNode) -> Vec<Key> {
 impl Cached for ProcessorModule {
     fn put(objects: &mut Objects, (): &(), object: Self) -> Vec<Key> {
         let name = name_of(&object);
+        let key = Key::Module(name.clone());
+        set_homeless(objects, &key, waits_for_a_node(object.status.iter().flat_map(|one| &one.conditions)));
         objects.modules.insert(name.clone(), Arc::new(object));
-        objects.seekers.get(&name.namespace).cloned().map(Key::Operation).collect()
+        sought(objects, key, &name)
     }
 
     fn remove(objects: &mut Objects, (): &(), name: &Name) -> Vec<Key> {
+        let key = Key::Module(name.clone());
         objects.modules.remove(name);
-        objects.seekers.get(&name.namespace).cloned().map(Key::Operation).collect()
+        objects.homeless.remove(&key);
+        sought(objects, key, name)
     }
 
     fn names(objects: &Objects, (): &()) -> Vec<Name> {
         objects.modules.keys().cloned().collect()
     }
+}
+
+/// A module, and the operations that look for one in its namespace.
+fn sought(objects: &Objects, key: Key, name: &Name) -> Vec<Key> {
+    let seekers = objects.seekers.get(&name.namespace).cloned().map(Key::Operation);
+    std::iter::once(key).chain(seekers).collect()
 }
 
 impl Cached for RuntimeProfile {

@@ -110,6 +110,11 @@ impl Objects {
         from.take_while(move |((name, _), _)| name.namespace == namespace).map(|(_, dataset)| dataset)
     }
 
+    /// An uploaded module.
+    pub(crate) fn module(&self, name: &Name) -> Option<&Arc<ProcessorModule>> {
+        self.modules.get(name)
+    }
+
     /// Every module of a namespace.
     pub(crate) fn modules_in<'a>(
         &'a self,

@@ -7,6 +7,7 @@ use kube::Api;
 use millrace_crds::dataset::{Dataset, DatasetGroup};
 use millrace_crds::{DataLoad, DataProcessing, NodeTask};
 use millrace_decide::gate;
+use millrace_decide::module;
 use millrace_decide::operation::Operation;
 use millrace_decide::order::Cycle;
 use millrace_decide::placement::Node;
@@ -101,12 +102,18 @@ async fn add_dataset(
     Ok(())
 }
 
+/// The modules of the namespace in which the operation looks for one, with the Datasets they lie in.
 fn add_modules(context: &Context, operation: &Operation, catalog: &mut Catalog) {
     let Some(module) = operation.ask.module() else { return };
     let own = operation.name.name.namespace.as_str();
     let namespace = module.split_once('/').map_or(own, |(namespace, _)| namespace);
-    for (name, module) in context.cache.read().modules_in(namespace) {
+    let objects = context.cache.read();
+    for (name, module) in objects.modules_in(namespace) {
         catalog.modules.insert(name.clone(), Arc::clone(module));
+        let Some(source) = &module.spec.source.dataset else { continue };
+        for dataset in objects.datasets(&module::dataset_name(source, name)) {
+            catalog.add_dataset(Arc::clone(dataset));
+        }
     }
 }
 

@@ -75,7 +75,7 @@ impl World {
     /// A server with our kinds, and no controller yet.
     pub async fn new() -> Self {
         let server = ApiServer::new();
-        server.install(&millrace_crds::all()).await.unwrap();
+        server.install(millrace_crds::all()).await.unwrap();
         let client = server.client();
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let other = json!({"metadata": {"name": "default1"}});

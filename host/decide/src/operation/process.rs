@@ -64,7 +64,7 @@ impl Ask for DataProcessingSpec {
             .map(|one| dataset(&used(one, namespace), &one.path, namespace, catalog))
             .collect::<Result<Vec<_>, _>>()?;
         check_paths(wasm, &datasets, namespace, catalog)?;
-        let wasm = Some(TaskWasm { module: found.module, processor: wasm.clone() });
+        let wasm = Some(TaskWasm { module: found.module, file: found.file, processor: wasm.clone() });
         Ok(Work { datasets, paths: Vec::new(), wasm, replicas: 1 })
     }
 }

@@ -51,6 +51,7 @@ pub(super) fn new_task(seen: &Seen, work: &Work, slot: &Slot, node: &str) -> Nod
         datasets: work.datasets.clone(),
         paths: work.paths.clone(),
         wasm: work.wasm.clone(),
+        inspect: None,
         active_deadline_seconds: seconds(operation, work),
         fresh: operation.fresh,
         cancelled: false,

@@ -3,5 +3,6 @@
 
 mod dataset;
 mod laws;
+mod module;
 mod operation;
 mod world;

@@ -1,7 +1,7 @@
 //! What a module promises of its outputs, checked on what was written.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use millrace_crds::Reason;
 use millrace_crds::reason::Fault;
@@ -10,7 +10,7 @@ use millrace_engine::Guarantee;
 use serde_json::{Value, json};
 
 use crate::failure::{self, Failure};
-use crate::runner::{ShardResult, named_columns, read_keys};
+use crate::runner::{keys, named_columns};
 
 /// Rows of each output, those without any included.
 pub(super) type Totals = BTreeMap<String, u64>;
@@ -21,14 +21,14 @@ pub(super) type ClassTable = BTreeMap<String, BTreeMap<String, u64>>;
 pub(super) fn check(
     guarantees: &[Guarantee],
     params: &Value,
-    shards: &[ShardResult],
+    keys: &[PathBuf],
     totals: &Totals,
     classes: Option<&ClassTable>,
 ) -> Result<Vec<Proof>, Failure> {
     let mut proofs = Vec::new();
     for guarantee in guarantees {
         let proof = match guarantee {
-            Guarantee::DisjointBy(column) => disjoint(&named_columns(params, column), shards)?,
+            Guarantee::DisjointBy(column) => disjoint(&named_columns(params, column), keys)?,
             Guarantee::MinRowsPerOutput(number) => least(number_of(params, number), totals)?,
             Guarantee::MinRowsPerClass(columns, number) => {
                 least_per_class(&named_columns(params, columns), number_of(params, number), totals, classes)?
@@ -48,33 +48,35 @@ fn number_of(params: &Value, parameter: &str) -> u64 {
     params.get(parameter).and_then(Value::as_u64).unwrap_or(0)
 }
 
-/// Each shard was checked while it was written; here the shards are held against each other.
-fn disjoint(columns: &[String], shards: &[ShardResult]) -> Result<Option<Proof>, Failure> {
+/// Each table was checked while it was filled; here the tables are held against each other.
+fn disjoint(columns: &[String], files: &[PathBuf]) -> Result<Option<Proof>, Failure> {
     let name = columns.join(", ");
-    let files = shards.iter().flat_map(|shard| &shard.keys).filter(|(watched, _)| *watched == name);
-    let (mut seen, mut outputs, mut zero_bits) = (HashMap::<u64, usize>::new(), Vec::<String>::new(), 0);
-    for (_, path) in files {
-        let shard = read_keys(path).map_err(|error| failure::io("read", path, &error))?;
-        zero_bits = zero_bits.max(shard.zero_bits);
-        seen.retain(|key, _| key.trailing_zeros() >= zero_bits);
-        let places: Vec<usize> = shard.outputs.iter().map(|output| place(&mut outputs, output)).collect();
-        for (key, output) in shard.keys.iter().filter(|(key, _)| key.trailing_zeros() >= zero_bits) {
-            let Some(now) = places.get(*output as usize).copied() else { continue };
-            let before = *seen.entry(*key).or_insert(now);
-            if before != now {
-                return Err(overlap(&name, path, outputs.get(before), outputs.get(now)));
+    let (mut all, mut outputs, mut tables) = (keys::Table::default(), Vec::<String>::new(), 0);
+    for path in files {
+        let (head, entries) = keys::read(path).map_err(|error| failure::io("read", path, &error))?;
+        if head.columns != name {
+            continue;
+        }
+        tables += 1;
+        all.thin_out(head.zero_bits);
+        let places: Vec<usize> = head.outputs.iter().map(|output| place(&mut outputs, output)).collect();
+        for (hash, output) in entries {
+            let now = places.get(output as usize).and_then(|place| u32::try_from(*place).ok());
+            let Some(now) = now else { continue };
+            if let Some(before) = all.note(hash, now) {
+                return Err(overlap(&name, outputs.get(before as usize), outputs.get(now as usize)));
             }
         }
     }
-    if columns.is_empty() || shards.iter().all(|shard| shard.keys.is_empty()) {
+    if tables == 0 {
         return Ok(None);
     }
-    let checked = if zero_bits == 0 {
+    let checked = if all.zero_bits == 0 {
         "every value".to_owned()
     } else {
-        format!("one value of {}", 1_u64 << zero_bits.min(63))
+        format!("one value of {}", 1_u64 << all.zero_bits.min(63))
     };
-    let proof = json!({ "column": name, "overlap": 0, "values": seen.len(), "checked": checked });
+    let proof = json!({ "column": name, "overlap": 0, "values": all.len(), "checked": checked });
     Ok(Some(Proof { guarantee: format!("disjoint-by {name}"), proof }))
 }
 
@@ -85,11 +87,10 @@ fn place(outputs: &mut Vec<String>, name: &str) -> usize {
     })
 }
 
-fn overlap(column: &str, shard: &Path, first: Option<&String>, second: Option<&String>) -> Failure {
+fn overlap(column: &str, first: Option<&String>, second: Option<&String>) -> Failure {
     let name = |output: Option<&String>| output.cloned().unwrap_or_default();
-    let shard = shard.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     broken(format!(
-        "a value of {column} is in {} and in {} (found in shard {shard}); the module promises that no value is in two outputs",
+        "a value of {column} is in {} and in {}; the module promises that no value is in two outputs",
         name(first),
         name(second)
     ))

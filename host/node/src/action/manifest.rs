@@ -1,6 +1,7 @@
 //! The manifests of a run, from what its shards came to.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use millrace_data::list::FileList;
 use millrace_data::manifest::{InputSummary, MANIFEST_VERSION, Manifest, ModuleSummary, PublishedFile};
@@ -86,7 +87,11 @@ impl Facts {
     }
 
     /// The manifest of the outputs, if there are any; fails if they break what the module promises.
-    pub(super) fn output_manifest(self, shards: Vec<ShardResult>) -> Result<Option<Manifest>, Failure> {
+    pub(super) fn output_manifest(
+        self,
+        shards: Vec<ShardResult>,
+        keys: &[PathBuf],
+    ) -> Result<Option<Manifest>, Failure> {
         if !self.applies {
             return Ok(None);
         }
@@ -104,7 +109,7 @@ impl Facts {
         let (mut files, mut outputs) = Manifest::summarise(parts, schemas);
         let totals: Totals = outputs.iter().map(|(name, output)| (name.clone(), output.rows)).collect();
         let classes = class_table(&shards);
-        let guarantees = laws::check(&self.guarantees, &self.parameters, &shards, &totals, classes.as_ref())?;
+        let guarantees = laws::check(&self.guarantees, &self.parameters, keys, &totals, classes.as_ref())?;
         for (class, rows) in classes.unwrap_or_default() {
             for (output, count) in rows {
                 outputs.entry(output).or_default().rows_per_class.insert(class.clone(), count);

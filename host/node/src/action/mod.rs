@@ -2,6 +2,7 @@
 
 mod clean;
 mod inputs;
+mod inspect;
 mod laws;
 mod load;
 mod manifest;
@@ -34,6 +35,7 @@ pub(crate) async fn perform(
         match task.spec.action {
             Action::List => load::list(agent, task).await,
             Action::Load => load::load(agent, task, reporter).await,
+            Action::Inspect => inspect::inspect(agent, task, reporter).await,
             Action::Plan => run::stage(agent, task, reporter, deadline, Stage::Plan).await,
             Action::Fit => run::stage(agent, task, reporter, deadline, Stage::Fit).await,
             Action::Merge => run::stage(agent, task, reporter, deadline, Stage::Merge).await,

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millrace_crds::Reason;
+use millrace_crds::node_task::ModuleFile;
 use millrace_crds::operation::ResolvedModule;
 use millrace_crds::reason::Fault;
 use millrace_engine::{CompileLimits, ModuleInfo};
 
 use super::blocking;
-use crate::agent::Agent;
+use super::inputs::Frozen;
+use crate::agent::{Agent, Reporter};
 use crate::config::AgentConfig;
 use crate::failure::{self, Failure};
 
@@ -31,18 +33,30 @@ pub(crate) struct Ready {
 #[derive(Default)]
 pub(crate) struct Modules(Mutex<HashMap<String, Ready>>);
 
+/// Largest file of a module (objects.md, `ProcessorModule`).
+const MODULE_BYTES: u64 = 32 << 20;
+
 /// Longest that a compile worker may take on the wall clock; its processor time is capped at 60 s.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 impl Modules {
-    /// The module, compiled if it was not yet.
+    /// The module, brought from `file` if it is not here, and compiled if it was not yet.
     ///
     /// # Errors
-    /// It is not here, is not what its digest says, or was refused.
-    pub(crate) async fn get(&self, agent: &Agent, module: &ResolvedModule) -> Result<Ready, Failure> {
+    /// It is nowhere, is not what its digest says, or was refused.
+    pub(crate) async fn get(
+        &self,
+        agent: &Agent,
+        module: &ResolvedModule,
+        file: Option<&ModuleFile>,
+        reporter: &Reporter,
+    ) -> Result<Ready, Failure> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&module.digest).cloned();
         if let Some(ready) = known.filter(|ready| ready.compiled.exists()) {
             return Ok(ready);
+        }
+        if let Some(file) = file {
+            bring(agent, module, file, reporter).await?;
         }
         let (config, wanted) = (agent.config.clone(), module.clone());
         let ready = blocking(move || prepare(&config, &wanted)).await?;
@@ -64,11 +78,59 @@ fn prepare(config: &AgentConfig, module: &ResolvedModule) -> Result<Ready, Failu
     Ok(Ready { info: Arc::new(info), compiled })
 }
 
-/// The module's bytes: inside this program, or in the modules folder under its digest.
-fn find(config: &AgentConfig, module: &ResolvedModule) -> Result<Bytes, Failure> {
-    if let Some(wasm) = config.shipped.get(&module.digest) {
-        return Ok(wasm.clone());
+/// Copies `file` into the modules folder under its digest, unless the module is here.
+async fn bring(
+    agent: &Agent,
+    module: &ResolvedModule,
+    file: &ModuleFile,
+    reporter: &Reporter,
+) -> Result<(), Failure> {
+    let kept = kept(&agent.config, module)?;
+    if agent.config.shipped.contains_key(&module.digest) || kept.exists() {
+        return Ok(());
     }
+    let datasets = std::slice::from_ref(&file.dataset);
+    let frozen = Frozen::freeze(agent, datasets, "module", &file.path, None).await?;
+    let (files, _pins) = frozen.bring(agent, reporter).await?;
+    let [only] = files.as_slice() else {
+        let message = format!("{} is {} files: name the one that is the module", file.path, files.len());
+        return Err(Failure::user(Reason::InvalidSpec, message));
+    };
+    let (local, path, digest) = (only.local.clone(), file.path.clone(), module.digest.clone());
+    blocking(move || keep(&local, &path, &digest, &kept)).await
+}
+
+/// Copies a module that is what its digest says, all or nothing.
+fn keep(local: &Path, named: &str, digest: &str, kept: &Path) -> Result<(), Failure> {
+    let refused = |message: String| Failure::new(Reason::ModuleRefused, Fault::User, message);
+    let wasm = read_module(local)?.ok_or_else(|| {
+        refused(format!("{named} is larger than {MODULE_BYTES} bytes, more than a module may be"))
+    })?;
+    let found = millrace_engine::digest(&wasm);
+    if found != digest {
+        return Err(refused(format!(
+            "{named} has the digest {found} and not {digest}: correct the object's sha256, or put the right file there"
+        )));
+    }
+    let folder = kept.parent().unwrap_or(Path::new("."));
+    tempfile::NamedTempFile::new_in(folder)
+        .and_then(|mut new| new.write_all(&wasm).map(|()| new))
+        .and_then(|new| new.persist(kept).map_err(|error| error.error))
+        .map(|_| ())
+        .map_err(|error| failure::io("write", kept, &error))
+}
+
+/// The bytes of a file of at most [`MODULE_BYTES`].
+fn read_module(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    let mut wasm = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MODULE_BYTES + 1).read_to_end(&mut wasm))
+        .map_err(|error| failure::io("read", path, &error))?;
+    Ok((wasm.len() as u64 <= MODULE_BYTES).then_some(wasm))
+}
+
+/// Where a module is kept.
+fn kept(config: &AgentConfig, module: &ResolvedModule) -> Result<PathBuf, Failure> {
     let hex = module.digest.strip_prefix("sha256:").unwrap_or(&module.digest);
     if hex.len() != 64 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Failure::user(
@@ -76,11 +138,19 @@ fn find(config: &AgentConfig, module: &ResolvedModule) -> Result<Bytes, Failure>
             format!("{:?} is no digest of a module", module.digest),
         ));
     }
-    let path = config.folders.modules.join(format!("{hex}.wasm"));
+    Ok(config.folders.modules.join(format!("{hex}.wasm")))
+}
+
+/// The module's bytes: inside this program, or in the modules folder under its digest.
+fn find(config: &AgentConfig, module: &ResolvedModule) -> Result<Bytes, Failure> {
+    if let Some(wasm) = config.shipped.get(&module.digest) {
+        return Ok(wasm.clone());
+    }
+    let path = kept(config, module)?;
     let wasm = std::fs::read(&path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             let message = format!(
-                "module {} {} ({}) is not on this node: give its file with --module",
+                "module {} {} ({}) is not on this node: give its file with --module, or put it back where its ProcessorModule says",
                 module.name, module.version, module.digest
             );
             Failure::user(Reason::ModuleNotFound, message)

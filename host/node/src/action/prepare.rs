@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::inputs::Frozen;
 use super::module::Ready;
 use super::target::Target;
-use crate::agent::Agent;
+use crate::agent::{Agent, Reporter};
 use crate::failure::Failure;
 use crate::quantity;
 use crate::runner::spec::{InputSpec, OutputSpec, RunSpec, RunnerLimits, Stage};
@@ -48,9 +48,13 @@ pub(super) struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     /// Finds module and targets and checks that they fit each other.
-    pub(super) async fn read(agent: &Agent, spec: &'a NodeTaskSpec) -> Result<Self, Failure> {
+    pub(super) async fn read(
+        agent: &Agent,
+        spec: &'a NodeTaskSpec,
+        reporter: &Reporter,
+    ) -> Result<Self, Failure> {
         let wasm = spec.wasm.as_ref().ok_or_else(|| Failure::internal("the task names no module"))?;
-        let module = agent.modules.get(agent, &wasm.module).await?;
+        let module = agent.modules.get(agent, &wasm.module, wasm.file.as_ref(), reporter).await?;
         let processor = &wasm.processor;
         let writes_model = processor.method != Method::Transform;
         let (mut output, mut model) = (None, None);

@@ -1,6 +1,6 @@
 //! From parts in staging to something that is there: gather, check, manifest, publish.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use millrace_crds::NodeTask;
 use millrace_crds::common::{OutputStatus, Progress};
@@ -16,8 +16,8 @@ use super::run::{Areas, Model};
 use super::target::{Target, mode};
 use crate::agent::{Agent, Reporter};
 use crate::failure::{self, Failure};
-use crate::runner::ShardResult;
 use crate::runner::spec::RunOutcome;
+use crate::runner::{ShardResult, keys};
 
 /// A run whose parts are all in staging.
 pub(super) struct Made<'a> {
@@ -43,7 +43,8 @@ pub(super) async fn publish(
     let learnt = made.wanted.publishes_model() && made.outcome.fit;
     let (model_manifest, output_manifest) = blocking(move || {
         let model = if learnt { Some(facts.model_manifest(model_files(&model_out)?)) } else { None };
-        let output = facts.output_manifest(read_shards(&shards)?)?;
+        let keys = files_of(&shards, keys::EXTENSION)?;
+        let output = facts.output_manifest(read_shards(&shards)?, &keys)?;
         Ok((model, output))
     })
     .await?;
@@ -109,15 +110,20 @@ fn result(made: &Made<'_>, outputs: Vec<OutputStatus>, created: bool) -> TaskRes
     }
 }
 
-fn read_shards(folder: &Path) -> Result<Vec<ShardResult>, Failure> {
+/// The files in `folder` with this extension; none if there is no such folder.
+fn files_of(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Failure> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(failure::io("list", folder, &error)),
     };
     let paths = entries.flatten().map(|entry| entry.path());
+    Ok(paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect())
+}
+
+fn read_shards(folder: &Path) -> Result<Vec<ShardResult>, Failure> {
     let mut shards = Vec::new();
-    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
+    for path in files_of(folder, "json")? {
         let bytes = std::fs::read(&path).map_err(|error| failure::io("read", &path, &error))?;
         let shard = serde_json::from_slice(&bytes)
             .map_err(|error| Failure::internal(format!("{}: {error}", path.display())))?;

@@ -27,7 +27,7 @@ pub(super) async fn whole(
     reporter: &Reporter,
     deadline: Option<Duration>,
 ) -> Result<TaskResult, Failure> {
-    let wanted = Wanted::read(agent, &task.spec).await?;
+    let wanted = Wanted::read(agent, &task.spec, reporter).await?;
     let frozen = freeze(agent, task, &wanted, None).await?;
     let model = Model::read(&wanted)?;
     let key = wanted.reuse_key(&frozen, model.digest.as_deref())?;
@@ -60,7 +60,7 @@ pub(super) async fn stage(
     deadline: Option<Duration>,
     stage: Stage,
 ) -> Result<TaskResult, Failure> {
-    let wanted = Wanted::read(agent, &task.spec).await?;
+    let wanted = Wanted::read(agent, &task.spec, reporter).await?;
     refuse_remote(&wanted)?;
     let areas = Areas::open(task, &wanted, stage == Stage::Plan)?;
     let frozen = freeze(agent, task, &wanted, areas.read_lists(stage)?).await?;
@@ -98,7 +98,7 @@ pub(super) async fn publish(
     task: &NodeTask,
     reporter: &Reporter,
 ) -> Result<TaskResult, Failure> {
-    let wanted = Wanted::read(agent, &task.spec).await?;
+    let wanted = Wanted::read(agent, &task.spec, reporter).await?;
     let areas = Areas::open(task, &wanted, false)?;
     let frozen = freeze(agent, task, &wanted, areas.read_lists(Stage::Apply)?).await?;
     let model = Model::read(&wanted)?;

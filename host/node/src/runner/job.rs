@@ -16,6 +16,7 @@ use millrace_engine::{
 };
 
 use super::Outlet;
+use super::keys;
 use super::spec::{InputSpec, RunOutcome, RunSpec};
 use super::table::Table;
 use crate::failure::{self, Failure};
@@ -29,6 +30,7 @@ pub(super) struct Job<'a> {
     pub(super) budget: Budget,
     pub(super) outlet: Outlet,
     pub(super) bad_rows: AtomicU64,
+    pub(super) keys: keys::Pool,
     module: Module,
     tables: BTreeMap<String, Arc<dyn SideTable>>,
     limits: Limits,
@@ -59,6 +61,7 @@ impl<'a> Job<'a> {
             budget: Budget::new(limits.output_bytes, limits.output_files),
             outlet,
             bad_rows: AtomicU64::new(0),
+            keys: keys::Pool::default(),
             module: Module::load(&spec.module)?,
             tables,
             memory: MemoryBudget::new(limits.memory_bytes),

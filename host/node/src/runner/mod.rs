@@ -5,7 +5,9 @@
 //! stays open: when it ends, the agent is gone, and so is the runner.
 
 mod batches;
+mod classes;
 mod job;
+pub(crate) mod keys;
 mod outlet;
 mod quarantine;
 pub(crate) mod spec;
@@ -14,11 +16,10 @@ mod stage_fit;
 mod table;
 mod tally;
 mod threads;
-mod watch;
+mod values;
 
 pub(crate) use outlet::Outlet;
 pub(crate) use tally::{ShardResult, named_columns};
-pub(crate) use watch::read_keys;
 
 use std::io::{BufRead, Read};
 use std::path::Path;

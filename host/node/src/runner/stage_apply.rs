@@ -27,6 +27,7 @@ pub(super) fn apply(job: &Job<'_>) -> Result<u32, Failure> {
     let folder = job.spec.work.join("shards");
     std::fs::create_dir_all(&folder).map_err(|error| failure::io("make", &folder, &error))?;
     threads::share(job.spec.threads, &mine, |(number, shard)| apply_shard(job, *number, shard, &names))?;
+    job.keys.write(&folder, job.spec.share.0).map_err(|error| failure::io("write", &folder, &error))?;
     Ok(count)
 }
 
@@ -44,7 +45,8 @@ fn output_names(job: &Job<'_>) -> Result<Vec<String>, Failure> {
 fn apply_shard(job: &Job<'_>, number: u32, shard: &Range<u32>, names: &[String]) -> Result<(), Failure> {
     let writer =
         ShardWriter::new(&job.spec.parts, number, job.format, job.budget.clone(), vec![job.input.layout()]);
-    let tally = Arc::new(Mutex::new(Tally::new(job.spec, number, writer, &job.input.schema(), names)?));
+    let tally = Tally::new(job.spec, number, writer, &job.input.schema(), names, job.keys.take())?;
+    let tally = Arc::new(Mutex::new(tally));
     let partitions = job.input.partitions().get(shard.start as usize..shard.end as usize).unwrap_or_default();
     for partition in partitions {
         let applied = apply_partition(job, partition, &tally, names);
@@ -52,7 +54,8 @@ fn apply_shard(job: &Job<'_>, number: u32, shard: &Range<u32>, names: &[String])
         applied.map_err(|failure| locked(&tally).take_broken().unwrap_or(failure))?;
     }
     let tally = Arc::into_inner(tally).ok_or_else(|| Failure::internal("an instance kept its outputs"))?;
-    let result = tally.into_inner().unwrap_or_else(PoisonError::into_inner).finish(&job.spec.work)?;
+    let (result, keys) = tally.into_inner().unwrap_or_else(PoisonError::into_inner).finish()?;
+    job.keys.give(keys);
     job.bad_rows.fetch_add(result.bad_rows, std::sync::atomic::Ordering::Relaxed);
     note(job, &result)
 }

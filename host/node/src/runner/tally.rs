@@ -4,7 +4,6 @@
 //! checked on the rows that are really written.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, RecordBatch};
@@ -21,10 +20,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::batches::BadRows;
+use super::classes::Classes;
+use super::keys::{Keys, Overlap};
 use super::quarantine::Quarantine;
 use super::spec::RunSpec;
-use super::watch::{Classes, Keys};
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 
 /// What one shard came to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -35,8 +35,6 @@ pub(crate) struct ShardResult {
     pub(crate) outputs: BTreeMap<String, Vec<ColumnSummary>>,
     /// Class → output → rows; `None` where nobody asks, or where there were too many classes.
     pub(crate) classes: Option<BTreeMap<String, BTreeMap<String, u64>>>,
-    /// Columns whose values are in one output only, each with the file that holds its keys.
-    pub(crate) keys: Vec<(String, PathBuf)>,
     pub(crate) bad_rows: u64,
     pub(crate) quarantine: Option<PublishedFile>,
 }
@@ -82,6 +80,7 @@ impl Tally {
         writer: ShardWriter,
         schema: &SchemaRef,
         names: &[String],
+        before: Option<Vec<Keys>>,
     ) -> Result<Self, Failure> {
         let params: Value =
             serde_json::from_str(&spec.params).map_err(|error| Failure::internal(error.to_string()))?;
@@ -89,7 +88,8 @@ impl Tally {
             (!columns.is_empty() && columns.iter().all(|name| schema.index_of(name).is_ok()))
                 .then_some(columns)
         };
-        let (mut classes, mut keys) = (None, Vec::new());
+        let fresh = before.is_none();
+        let (mut classes, mut keys) = (None, before.unwrap_or_default());
         for guarantee in &spec.guarantees {
             match guarantee {
                 Guarantee::MinRowsPerClass(columns, number) => {
@@ -97,10 +97,10 @@ impl Tally {
                     classes =
                         known(named_columns(&params, columns)).map(|columns| Classes::new(columns, wanted));
                 }
-                Guarantee::DisjointBy(column) => {
+                Guarantee::DisjointBy(column) if fresh => {
                     keys.extend(known(named_columns(&params, column)).map(Keys::new))
                 }
-                Guarantee::MinRowsPerOutput(_) | Guarantee::ExactSizes(_) => {}
+                Guarantee::DisjointBy(_) | Guarantee::MinRowsPerOutput(_) | Guarantee::ExactSizes(_) => {}
             }
         }
         let quarantine =
@@ -138,14 +138,11 @@ impl Tally {
             }
         }
         for keys in &mut self.keys {
-            let Some((row, first, second)) = keys.meet(columns, &target).map_err(internal)? else { continue };
-            let value = keys.text(columns, row);
-            let name = |id: OutputId| self.names.get(id.0 as usize).map_or("?", String::as_str);
-            let columns = keys.columns.join(", ");
+            let Some(overlap) = keys.meet(columns, &target).map_err(internal)? else { continue };
+            let Overlap { row, first, second } = overlap;
+            let (value, columns) = (keys.text(columns, row), keys.columns());
             let message = format!(
-                "{columns} {value} in {} and {}: the module promises that no value is in two outputs",
-                name(first),
-                name(second)
+                "{columns} {value} in {first} and {second}: the module promises that no value is in two outputs"
             );
             self.broken = Some(Failure::new(Reason::GuaranteeBroken, Fault::Module, message.clone()));
             return Err(OutputError::Protocol(message));
@@ -166,23 +163,17 @@ impl Tally {
         self.broken.take()
     }
 
-    /// Ends the shard's parts.
-    pub(super) fn finish(self, work: &Path) -> Result<ShardResult, Failure> {
-        let mut keys = Vec::new();
-        for (number, found) in self.keys.into_iter().enumerate() {
-            let path = work.join("shards").join(format!("{:08}-{number}.keys", self.shard));
-            found.write(&path, &self.names).map_err(|error| failure::io("write", &path, &error))?;
-            keys.push((found.columns.join(", "), path));
-        }
-        Ok(ShardResult {
+    /// Ends the shard's parts. What was seen of the keys is for the next shard.
+    pub(super) fn finish(self) -> Result<(ShardResult, Vec<Keys>), Failure> {
+        let result = ShardResult {
             shard: self.shard,
             parts: self.writer.finish()?,
             outputs: self.outputs,
             classes: self.classes.map(|classes| classes.table(&self.names)),
-            keys,
             bad_rows: self.bad_rows,
             quarantine: self.quarantine.map(Quarantine::finish).transpose()?.flatten(),
-        })
+        };
+        Ok((result, self.keys))
     }
 }
 
@@ -205,6 +196,7 @@ impl Outputs for Tally {
         if let Some(own) = self.names.get_mut(place) {
             name.clone_into(own);
         }
+        self.keys.iter_mut().for_each(|keys| keys.opened(id, name));
         self.outputs.entry(name.to_owned()).or_default();
         Ok(id)
     }

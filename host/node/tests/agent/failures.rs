@@ -6,9 +6,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use millrace_crds::Reason;
 use millrace_crds::node_task::Action;
 use millrace_crds::reason::Fault;
+use millrace_tests::guests;
 use serde_json::json;
 
-use crate::guests;
 use crate::world::{World, table, wasm};
 
 pub(crate) fn what_cannot_be_done_says_why() {

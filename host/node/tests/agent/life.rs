@@ -4,9 +4,9 @@ use kube::api::{Patch, PatchParams};
 use millrace_crds::Reason;
 use millrace_crds::node_task::{Action, TaskPhase};
 use millrace_data::publish::Staging;
+use millrace_tests::guests;
 use serde_json::json;
 
-use crate::guests;
 use crate::world::{World, table, wasm};
 
 pub(crate) fn a_cancelled_task_ends_and_leaves_nothing() {

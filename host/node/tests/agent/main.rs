@@ -5,11 +5,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod failures;
-#[path = "../../../engine/tests/it/guests.rs"]
-#[expect(dead_code, reason = "the engine's tests load the modules too")]
-mod guests;
 mod life;
 mod loads;
+mod modules;
 mod runs;
 mod sandbox;
 mod stages;
@@ -33,6 +31,8 @@ const TESTS: &[Test] = tests![
     runs::threads_do_not_change_a_byte,
     runs::a_model_is_fitted_and_applied,
     runs::bad_rows_fail_or_are_set_apart,
+    modules::an_uploaded_module_is_brought_where_it_runs,
+    modules::what_is_no_module_of_ours_is_refused,
     stages::three_agents_publish_what_one_runner_would,
     loads::a_local_dataset_is_listed_and_held,
     failures::what_cannot_be_done_says_why,

@@ -40,7 +40,7 @@ impl World {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let server = ApiServer::new();
-        runtime.block_on(server.install(&millrace_crds::all())).unwrap();
+        runtime.block_on(server.install(millrace_crds::all())).unwrap();
         let folder = tempfile::tempdir().unwrap();
         for name in ["in", "out"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
@@ -229,7 +229,7 @@ pub(crate) fn wasm(module: &ResolvedModule, parameters: serde_json::Value) -> Ta
         partition_bytes: Some(4096),
         ..WasmProcessor::default()
     };
-    TaskWasm { module: module.clone(), processor }
+    TaskWasm { module: module.clone(), file: None, processor }
 }
 
 /// Rows `id,label,text` with quoted line breaks, some across the borders of partitions.
