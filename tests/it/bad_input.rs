@@ -30,7 +30,7 @@ spec: {{mounts: [{{mountPoint: "local://./full"}}], accessModes: [ReadWriteMany]
 apiVersion: fluid.io/v1alpha1
 kind: Dataset
 metadata: {{name: gone}}
-spec: {{mounts: [{{mountPoint: "http://127.0.0.1:1/rows"}}]}}
+spec: {{mounts: [{{mountPoint: "http://127.0.0.1:1/data.csv"}}]}}
 ---
 apiVersion: data.fluid.io/v1alpha1
 kind: DataProcessing

@@ -53,7 +53,7 @@ fn a_module_in_a_dataset_is_checked_and_run() {
     assert_eq!(std::fs::read_to_string(part).unwrap(), "id\n1\n2\n3\n");
 
     // The same file under a digest that is not its own.
-    let other = "5".repeat(64);
+    let other = "ab".repeat(32);
     let refused = run(&millrace, &other, 1).json();
     let step = &refused["steps"][0];
     assert_eq!(step["reason"], "ModuleRefused", "{refused:#}");

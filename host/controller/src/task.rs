@@ -1,7 +1,7 @@
 //! Carrying out changes to tasks. Before one is stopped, declared lost or removed, it is read again.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, ResourceExt};
 use millrace_crds::node_task::{NodeTaskStatus, TaskFailure, TaskPhase};
 use millrace_crds::reason::Fault;
@@ -119,6 +119,17 @@ async fn unfinished(api: &Api<NodeTask>, name: &str, uid: &str) -> Result<Option
         matches!(phase, TaskPhase::Complete | TaskPhase::Failed)
     };
     Ok(task.filter(|task| !over(task)))
+}
+
+/// Every object of a namespace and kind as the API server has them now.
+pub(crate) async fn list<K>(api: &Api<K>, what: &str) -> Result<Vec<K>, Error>
+where
+    K: Clone + serde::de::DeserializeOwned + std::fmt::Debug,
+{
+    let listed = api.list(&ListParams::default()).await;
+    listed
+        .map(|list| list.items)
+        .map_err(|source| Error::Read { what: what.to_owned(), source: Box::new(source) })
 }
 
 /// An object as the API server has it now.

@@ -78,8 +78,9 @@ fn source(seen: &Seen) -> Result<ModuleFile, Refusal> {
         return Err(Refusal::new(Reason::NotSupported, message));
     };
     let Some(dataset) = &seen.dataset else {
+        let dataset = dataset_name(source, &seen.name);
         let message =
-            format!("Dataset {}, where the module's file is to be", dataset_name(source, &seen.name));
+            format!("Dataset {dataset}, which is to hold the module's file, is not there: create it");
         return Err(Refusal::new(Reason::NotFound, message));
     };
     let file = file(source, &seen.name, dataset);

@@ -1,5 +1,7 @@
 //! What a module's name means: a shipped module, one of the namespace, another namespace's, or a digest.
 
+use std::sync::Arc;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use millrace_crds::common::Access;
 use millrace_crds::condition::READY;
@@ -57,6 +59,27 @@ pub fn resolve(reference: &str, namespace: &str, catalog: &Catalog) -> Result<Fo
         Wanted::Named { namespace: Some(owner), name, version } => {
             uploaded(reference, namespace, owner, name, version, catalog)
         }
+    }
+}
+
+/// Whether the catalog has a module of the name that `reference` has, usable or not.
+#[must_use]
+pub fn is_known(reference: &str, catalog: &Catalog) -> bool {
+    match parse(reference) {
+        Ok(Wanted::Digest(digest)) => {
+            let fits = |module: &Arc<ProcessorModule>| {
+                module.status.as_ref().is_some_and(|status| status.digest == digest)
+            };
+            catalog.shipped.iter().any(|module| module.digest == digest) || catalog.modules.values().any(fits)
+        }
+        Ok(Wanted::Named { name, namespace, .. }) => {
+            let shipped = namespace.is_none() && catalog.shipped.iter().any(|module| module.name == name);
+            let called = |(key, module): (&Name, &Arc<ProcessorModule>)| {
+                key.name == name || descriptor_text(module, "name") == name
+            };
+            shipped || catalog.modules.iter().any(called)
+        }
+        Err(_) => true,
     }
 }
 
@@ -149,7 +172,9 @@ fn found_uploaded(name: &Name, module: &ProcessorModule, catalog: &Catalog) -> R
                 file: module_file(name, module, catalog),
             })
         }
-        (_, Some(ready)) => Err(not_ready(name, ready, catalog)),
+        (_, Some(ready)) => {
+            Err(not_ready(name, ready, module_file(name, module, catalog).is_some(), catalog))
+        }
         _ => Err(Hold::Wait(format!("ProcessorModule {name} to be Ready"))),
     }
 }
@@ -162,9 +187,11 @@ fn module_file(name: &Name, module: &ProcessorModule, catalog: &Catalog) -> Opti
 }
 
 /// What becomes of an operation whose module is there and cannot be used, yet or at all.
-fn not_ready(name: &Name, ready: &Condition, catalog: &Catalog) -> Hold {
+/// `has_source` says whether the Dataset of its file is there by now.
+fn not_ready(name: &Name, ready: &Condition, has_source: bool, catalog: &Catalog) -> Hold {
     let reason = ready.reason.parse().unwrap_or(Reason::Internal);
     let (passing, refused) = match reason {
+        Reason::NotFound => (has_source, false),
         Reason::Executing | Reason::NoNode | Reason::NodeLost => (true, false),
         Reason::ModuleRefused | Reason::NameTaken | Reason::NotSupported => (false, true),
         _ => (false, false),
@@ -227,7 +254,6 @@ mod tests {
     use millrace_crds::common::Share;
     use millrace_crds::processor_module::{ProcessorModuleSpec, ProcessorModuleStatus};
     use serde_json::json;
-    use std::sync::Arc;
 
     fn shipped(name: &str, version: &str) -> ShippedModule {
         ShippedModule {

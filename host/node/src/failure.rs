@@ -231,7 +231,11 @@ impl From<RunError> for Failure {
         match error {
             RunError::Module(error) => of_module(&error, message),
             RunError::Trap { .. } => module(Reason::ModuleTrapped),
-            RunError::Deadline => module(Reason::DeadlineExceeded),
+            RunError::Deadline => Self::new(
+                Reason::DeadlineExceeded,
+                Fault::Module,
+                "still running at its limit; raise limits.timeoutSeconds, or give the module less to do",
+            ),
             RunError::Cancelled => cancelled(),
             RunError::Memory { .. } => module(Reason::MemoryLimit),
             RunError::OutputLimit { .. } => module(Reason::OutputLimit),

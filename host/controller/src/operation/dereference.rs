@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use kube::Api;
 use millrace_crds::dataset::{Dataset, DatasetGroup};
-use millrace_crds::{DataLoad, DataProcessing, NodeTask};
+use millrace_crds::{DataLoad, DataProcessing, NodeTask, ProcessorModule, condition};
 use millrace_decide::gate;
-use millrace_decide::module;
 use millrace_decide::operation::Operation;
 use millrace_decide::order::Cycle;
 use millrace_decide::placement::Node;
 use millrace_decide::{Catalog, Name, OperationKind, OperationName};
+use millrace_decide::{module, modules};
 
 use crate::Context;
+use crate::cache::name_of;
 use crate::dataset::api as datasets;
 use crate::error::Error;
-use crate::task::read;
+use crate::task::{list, read};
 
 /// What was found.
 pub(super) struct Found {
@@ -56,7 +57,7 @@ pub(super) async fn dereference(context: &Context, name: &OperationName) -> Resu
     for output in operation.ask.outputs() {
         made.extend(first_dataset(context, &Name::new(namespace, &output.dataset)));
     }
-    add_modules(context, &operation, &mut catalog);
+    add_modules(context, &operation, &mut catalog).await?;
     let predecessor = predecessor(context, &operation).await?;
     let objects = context.cache.read();
     catalog.profiles.clone_from(objects.profiles());
@@ -103,18 +104,30 @@ async fn add_dataset(
 }
 
 /// The modules of the namespace in which the operation looks for one, with the Datasets they lie in.
-fn add_modules(context: &Context, operation: &Operation, catalog: &mut Catalog) {
-    let Some(module) = operation.ask.module() else { return };
+async fn add_modules(context: &Context, operation: &Operation, catalog: &mut Catalog) -> Result<(), Error> {
+    let Some(module) = operation.ask.module() else { return Ok(()) };
     let own = operation.name.name.namespace.as_str();
     let namespace = module.split_once('/').map_or(own, |(namespace, _)| namespace);
-    let objects = context.cache.read();
-    for (name, module) in objects.modules_in(namespace) {
+    for (name, module) in context.cache.read().modules_in(namespace) {
         catalog.modules.insert(name.clone(), Arc::clone(module));
-        let Some(source) = &module.spec.source.dataset else { continue };
-        for dataset in objects.datasets(&module::dataset_name(source, name)) {
-            catalog.add_dataset(Arc::clone(dataset));
+    }
+    if operation.status.start_time.is_none() && !modules::is_known(module, catalog) {
+        let there = Api::<ProcessorModule>::namespaced(context.client.clone(), namespace);
+        for module in list(&there, "ProcessorModules").await? {
+            catalog.modules.insert(name_of(&module), Arc::new(module));
         }
     }
+    let mut sources = Vec::new();
+    for (name, module) in &catalog.modules {
+        let Some(source) = &module.spec.source.dataset else { continue };
+        let conditions = module.status.iter().flat_map(|status| &status.conditions);
+        let ready = conditions.into_iter().any(|one| one.type_ == condition::READY && one.status == "True");
+        sources.push((module::dataset_name(source, name), !ready));
+    }
+    for (source, ask_again) in sources {
+        add_dataset(context, catalog, &source, ask_again).await?;
+    }
+    Ok(())
 }
 
 async fn predecessor(context: &Context, operation: &Operation) -> Result<Option<FoundPredecessor>, Error> {
