@@ -19,6 +19,7 @@ pub mod profile;
 pub mod quantity;
 pub mod refusal;
 pub mod text;
+pub mod workload;
 
 pub use catalog::{Catalog, ShippedModule};
 pub use name::{Name, OperationKind, OperationName};
