@@ -247,6 +247,19 @@ pub enum DatasetPhase {
     DataMigrating,
 }
 
+impl std::fmt::Display for DatasetPhase {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::NotBound => "NotBound",
+            Self::Pending => "Pending",
+            Self::Bound => "Bound",
+            Self::Failed => "Failed",
+            Self::Updating => "Updating",
+            Self::DataMigrating => "DataMigrating",
+        })
+    }
+}
+
 /// What is known of a Dataset.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

@@ -17,6 +17,18 @@ pub enum Fault {
     Host,
 }
 
+impl Fault {
+    /// One word, for metrics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Module => "module",
+            Self::Host => "host",
+        }
+    }
+}
+
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident => $help:literal,)+) => {
         /// Why something is as it is.
@@ -90,6 +102,8 @@ reasons! {
     NotShared => "Add the line that the message shows to the other object's spec.sharedWith.",
     /// Two objects claim one name.
     NameTaken => "Rename one of them.",
+    /// The claim of a Dataset's name belongs to somebody else.
+    ClaimNameTaken => "Delete or rename the claim or the Dataset, as the message says.",
     /// The object makes no sense as it is written.
     InvalidSpec => "Change what the message names.",
     /// A parameter does not fit the module's schema.

@@ -14,6 +14,16 @@ pub(crate) enum Key {
     Dataset(DatasetGroup, Name),
 }
 
+impl Key {
+    /// The kind, as manifests write it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Operation(name) => name.kind.word(),
+            Self::Dataset(..) => "Dataset",
+        }
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

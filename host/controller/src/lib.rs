@@ -9,9 +9,12 @@ mod dataset;
 mod error;
 mod event;
 mod key;
+mod lease;
+mod metrics;
 mod operation;
 mod patch;
 mod queue;
+mod standing;
 mod task;
 mod watch;
 mod worker;
@@ -21,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_decide::{Missing, ShippedModule};
+use tokio::sync::watch as channel;
 use tokio::task::JoinSet;
 
 use crate::cache::Cache;
@@ -28,6 +32,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::queue::Queue;
 
 pub use crate::error::Error;
+pub use crate::lease::{LeaseName, run_elected};
+pub use crate::metrics::Metrics;
+pub use crate::standing::Standing;
 
 /// How a controller works.
 #[derive(Debug, Clone)]
@@ -44,6 +51,10 @@ pub struct Config {
     pub local: bool,
     /// What becomes of an operation whose objects are not there.
     pub missing: Missing,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Told how it stands.
+    pub standing: channel::Sender<Standing>,
 }
 
 impl Default for Config {
@@ -56,6 +67,8 @@ impl Default for Config {
             resync: Duration::from_secs(600),
             local: true,
             missing: Missing::Wait,
+            metrics: Metrics::default(),
+            standing: channel::Sender::default(),
         }
     }
 }
@@ -82,6 +95,8 @@ pub async fn run(
 ) -> Result<(), Error> {
     let queue = Queue::new(Arc::clone(&config.clock));
     let context = Arc::new(Context { client, config, cache: Cache::default(), queue });
+    context.config.metrics.watch(&context);
+    context.config.standing.send_replace(Standing::Listing);
     let mut watches = JoinSet::new();
     let synced = watch::spawn_all(&context, &mut watches);
     let mut workers = JoinSet::new();
@@ -92,6 +107,7 @@ pub async fn run(
         Some(ended) = watches.join_next() => Err(error::ended("watch", &ended)),
         Some(ended) = workers.join_next() => Err(error::ended("worker", &ended)),
     };
+    context.config.standing.send_replace(Standing::Stopping);
     context.queue.close();
     watches.shutdown().await;
     while workers.join_next().await.is_some() {}

@@ -12,6 +12,8 @@ use millrace_crds::operation::OperationFields;
 use millrace_crds::{Reason, condition, names};
 
 use crate::catalog::Catalog;
+use crate::claim::{self, ClaimChange};
+use crate::fetch::fetch;
 use crate::mounts;
 use crate::name::Name;
 use crate::operation::history::{is_finished, own_failure, phase, task_name};
@@ -25,9 +27,9 @@ use crate::text;
 /// Seconds that looking at a source may take.
 const LIST_SECONDS: i64 = 600;
 /// The pause after a failure that another look may mend.
-const SOON: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const SOON: SignedDuration = SignedDuration::from_secs(10);
 /// The pause after one that somebody has to mend.
-const LATER: SignedDuration = SignedDuration::from_secs(60);
+pub(crate) const LATER: SignedDuration = SignedDuration::from_secs(60);
 
 /// Everything that a decision is made from.
 #[derive(Debug, Clone)]
@@ -40,7 +42,7 @@ pub struct Seen {
     pub older_twin: Option<String>,
     /// The profiles, and whether this is a laptop.
     pub catalog: Catalog,
-    /// Its own tasks.
+    /// Its own tasks: looks at its source, and loads for pods that wait.
     pub lists: Vec<NodeTask>,
     /// Tasks that loaded it.
     pub loads: Vec<NodeTask>,
@@ -48,6 +50,8 @@ pub struct Seen {
     pub written: Option<Timestamp>,
     /// Every node that has an agent.
     pub nodes: Vec<Node>,
+    /// Volumes and claim under its name.
+    pub claims: claim::Seen,
     /// The time.
     pub now: Timestamp,
 }
@@ -57,6 +61,8 @@ pub struct Seen {
 pub struct Decision {
     /// Tasks to create, declare lost, or remove.
     pub tasks: Vec<TaskChange>,
+    /// Volumes and claims to create or remove.
+    pub claims: Vec<ClaimChange>,
     /// The new status; none where nothing changed.
     pub status: Option<Box<DatasetStatus>>,
     /// One per change of state, after the status was accepted.
@@ -95,7 +101,11 @@ pub fn decide(seen: &Seen) -> Decision {
         Err(refusal) => refuse(seen, &mut status, &refusal),
         Ok(valid) => {
             let source = look(seen, &valid.source, &mut decision);
-            tell(seen, &valid, source, &mut status);
+            let (loads, due) = fetch(seen, &valid.source);
+            decision.tasks.extend(loads);
+            decision.wake = decision.wake.into_iter().chain(due).min();
+            let taken = reach(seen, &mut decision);
+            tell(seen, &valid, source, taken.as_ref(), &mut status);
         }
     }
     decision.events = events(&old, &status);
@@ -139,14 +149,25 @@ fn set(seen: &Seen, status: &mut DatasetStatus, kind: &str, value: bool, reason:
     );
 }
 
+/// Volume and claim, so that pods can mount it; says why they cannot. A laptop has no pods.
+fn reach(seen: &Seen, decision: &mut Decision) -> Option<Refusal> {
+    if seen.catalog.laptop {
+        return None;
+    }
+    let (changes, taken) = claim::decide(&seen.dataset, &seen.name, &seen.claims);
+    decision.claims = changes;
+    taken
+}
+
 /// The generation, which is at least 1 on every object that a server has stored.
-fn generation(seen: &Seen) -> i64 {
+pub(crate) fn generation(seen: &Seen) -> i64 {
     seen.dataset.metadata.generation.unwrap_or(1).max(1)
 }
 
 /// Looks at the source where that is due, and says what is known of it.
 fn look(seen: &Seen, source: &TaskDataset, decision: &mut Decision) -> Source {
-    let mine = seen.lists.iter().filter(|task| task.spec.epoch == generation(seen));
+    let lists = || seen.lists.iter().filter(|task| task.spec.action == Action::List);
+    let mine = lists().filter(|task| task.spec.epoch == generation(seen));
     let latest = mine.max_by_key(|task| task.spec.attempt);
     let attempt = latest.map_or(0, |task| task.spec.attempt);
     remove_older(seen, latest, decision);
@@ -161,10 +182,11 @@ fn look(seen: &Seen, source: &TaskDataset, decision: &mut Decision) -> Source {
 }
 
 fn remove_older(seen: &Seen, latest: Option<&NodeTask>, decision: &mut Decision) {
-    let older = seen
-        .lists
-        .iter()
-        .filter(|task| is_finished(task) && latest.is_some_and(|latest| !std::ptr::eq(*task, latest)));
+    let older = seen.lists.iter().filter(|task| {
+        task.spec.action == Action::List
+            && is_finished(task)
+            && latest.is_some_and(|latest| !std::ptr::eq(*task, latest))
+    });
     decision.tasks.extend(older.map(|task| TaskChange::Remove {
         name: task_name(task).to_owned(),
         uid: task.metadata.uid.clone().unwrap_or_default(),
@@ -232,19 +254,33 @@ fn again(seen: &Seen, source: &TaskDataset, attempt: i32, known: Source, decisio
                 held(left).cmp(&held(right)).then(right.name.cmp(&left.name))
             });
             if let Some(node) = holder {
-                decision
-                    .tasks
-                    .push(TaskChange::Create(Box::new(list_task(seen, source, attempt, &node.name))));
+                decision.tasks.push(TaskChange::Create(Box::new(own_task(
+                    seen,
+                    source,
+                    attempt,
+                    &node.name,
+                    Action::List,
+                ))));
             }
             known
         }
     }
 }
 
-fn list_task(seen: &Seen, source: &TaskDataset, attempt: i32, node: &str) -> NodeTask {
+/// A task of the Dataset's own: a look at its source, or a load.
+pub(crate) fn own_task(
+    seen: &Seen,
+    source: &TaskDataset,
+    attempt: i32,
+    node: &str,
+    action: Action,
+) -> NodeTask {
     let uid = seen.dataset.metadata.uid.clone().unwrap_or_default();
-    let parts = [generation(seen).to_string(), attempt.to_string()];
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    let epoch = generation(seen);
+    let (generation, attempts) = (epoch.to_string(), attempt.to_string());
+    let mut parts = vec![generation.as_str(), attempts.as_str()];
+    // One look is enough for all nodes; a load is on each.
+    parts.extend((action == Action::Load).then_some(node));
     let spec = NodeTaskSpec {
         node: node.to_owned(),
         operation: TaskOperation {
@@ -253,16 +289,16 @@ fn list_task(seen: &Seen, source: &TaskDataset, attempt: i32, node: &str) -> Nod
             uid: uid.clone(),
         },
         attempt,
-        epoch: generation(seen),
-        action: Action::List,
+        epoch,
+        action,
         datasets: vec![source.clone()],
-        active_deadline_seconds: Some(LIST_SECONDS),
+        active_deadline_seconds: (action == Action::List).then_some(LIST_SECONDS),
         ..NodeTaskSpec::default()
     };
     let metadata = ObjectMeta {
-        name: Some(names::made_name(&seen.name.name, &uid, "list", &parts)),
+        name: Some(names::made_name(&seen.name.name, &uid, &action.to_string(), &parts)),
         namespace: Some(seen.name.namespace.clone()),
-        labels: Some(labels("Dataset", &seen.name.name, &uid, Action::List)),
+        labels: Some(labels("Dataset", &seen.name.name, &uid, action)),
         owner_references: Some(vec![OwnerReference {
             api_version: seen.dataset.api_version.clone(),
             kind: "Dataset".to_owned(),
@@ -276,7 +312,7 @@ fn list_task(seen: &Seen, source: &TaskDataset, attempt: i32, node: &str) -> Nod
     NodeTask { metadata, spec, status: None }
 }
 
-fn tell(seen: &Seen, valid: &Validated, source: Source, status: &mut DatasetStatus) {
+fn tell(seen: &Seen, valid: &Validated, source: Source, taken: Option<&Refusal>, status: &mut DatasetStatus) {
     let Choice { why, engine, stand_in, replicas: _, capacity } = &valid.choice;
     status.profile = text::clip(why, 512);
     let cache = if stand_in.is_empty() { format!("kept by {engine}") } else { stand_in.clone() };
@@ -288,15 +324,22 @@ fn tell(seen: &Seen, valid: &Validated, source: Source, status: &mut DatasetStat
                 _ => DatasetPhase::Pending,
             };
             set(seen, status, condition::READY, false, reason, &words);
+            if let Some(taken) = taken {
+                set(seen, status, condition::ACCESSIBLE, false, taken.reason, &taken.message);
+            }
         }
-        Source::Answered(result) => bound(seen, valid, *capacity, &result, status, "its source answers"),
+        Source::Answered(result) => {
+            bound(seen, valid, *capacity, &result, taken, status, "its source answers");
+        }
         Source::Failed(failure) if is_empty_target(&valid.source, &failure) => {
             let nothing = TaskResult::default();
-            bound(seen, valid, *capacity, &nothing, status, "nothing was written to it yet");
+            bound(seen, valid, *capacity, &nothing, taken, status, "nothing was written to it yet");
         }
         Source::Failed(failure) => {
             status.phase = DatasetPhase::NotBound;
-            set(seen, status, condition::ACCESSIBLE, false, failure.reason, &failure.message);
+            let (reason, message) =
+                taken.map_or((failure.reason, &failure.message), |taken| (taken.reason, &taken.message));
+            set(seen, status, condition::ACCESSIBLE, false, reason, message);
             set(seen, status, condition::READY, false, failure.reason, &failure.message);
         }
     }
@@ -307,6 +350,7 @@ fn bound(
     valid: &Validated,
     capacity: Option<i64>,
     result: &TaskResult,
+    taken: Option<&Refusal>,
     status: &mut DatasetStatus,
     words: &str,
 ) {
@@ -324,7 +368,10 @@ fn bound(
         cached_percentage: text::percentage(cached, result.total_bytes),
     });
     let message = if in_place { format!("{words}; it is read in place") } else { words.to_owned() };
-    set(seen, status, condition::ACCESSIBLE, true, Reason::DatasetReady, &message);
+    match taken {
+        None => set(seen, status, condition::ACCESSIBLE, true, Reason::DatasetReady, &message),
+        Some(taken) => set(seen, status, condition::ACCESSIBLE, false, taken.reason, &taken.message),
+    }
     set(seen, status, condition::READY, true, Reason::DatasetReady, &message);
 }
 

@@ -5,7 +5,9 @@
 
 pub mod access;
 pub mod catalog;
+pub mod claim;
 pub mod dataset;
+mod fetch;
 pub mod gate;
 pub mod modules;
 pub mod mounts;

@@ -1,5 +1,6 @@
 //! How each kind is kept, and what a change of it concerns.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -27,6 +28,10 @@ pub(crate) trait Cached:
     + Sync
     + 'static
 {
+    /// The label that chooses which of them are watched; all unless said.
+    fn selector() -> Option<&'static str> {
+        None
+    }
     /// Keeps the object; says what has to be looked at.
     fn put(objects: &mut Objects, kind: &Self::DynamicType, object: Self) -> Vec<Key>;
     /// Forgets the object; says what has to be looked at.
@@ -277,18 +282,27 @@ fn appeared(old: Option<&CacheNode>, new: &CacheNode) -> bool {
     before.labels != after.labels || after.seen.is_some_and(|seen| !before.is_alive(seen))
 }
 
-/// The Datasets of which a node holds something else than before.
+/// The Datasets of which a node holds something else than before, or that its pods wait for anew.
 fn changed_datasets(old: Option<&CacheNode>, new: &CacheNode) -> Vec<Key> {
-    let held = |node: &CacheNode| node.status.clone().map(|status| status.datasets).unwrap_or_default();
-    let (before, after) = (old.map(held).unwrap_or_default(), held(new));
-    let changed = before
-        .iter()
-        .filter(|one| !after.contains(one))
-        .chain(after.iter().filter(|one| !before.contains(one)));
-    changed
-        .map(|one| Name::new(&one.namespace, &one.name))
+    let (before, after) = (old.map(said).unwrap_or_default(), said(new));
+    before
+        .symmetric_difference(&after)
+        .map(|(name, _)| name.clone())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
         .flat_map(|name| DatasetGroup::ALL.map(|group| Key::Dataset(group, name.clone())))
         .collect()
+}
+
+/// What a node holds of each Dataset, and which ones its pods wait for.
+fn said(node: &CacheNode) -> HashSet<(Name, Option<(i64, i64)>)> {
+    let Some(status) = &node.status else { return HashSet::new() };
+    let held = status
+        .datasets
+        .iter()
+        .map(|held| (Name::new(&held.namespace, &held.name), Some((held.cached_bytes, held.cached_files))));
+    let wanted = status.wanted.iter().map(|wanted| (Name::new(&wanted.namespace, &wanted.name), None));
+    held.chain(wanted).collect()
 }
 
 impl Cached for ProcessorModule {

@@ -1,7 +1,9 @@
 //! What the watches have seen, with the indexes that make an event cost what it concerns.
 
+mod claims;
 mod index;
 mod kinds;
+mod machines;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -9,6 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use k8s_openapi::jiff::Timestamp;
 use millrace_crds::dataset::{Dataset, DatasetGroup};
 use millrace_crds::{CacheNode, NodeTask, ProcessorModule, RuntimeProfile};
+use millrace_decide::claim::{Claim, Volume};
 use millrace_decide::operation::Operation;
 use millrace_decide::order::{Cycle, cycle_from};
 use millrace_decide::placement::Node;
@@ -32,6 +35,14 @@ pub(crate) struct Objects {
     modules: BTreeMap<Name, Arc<ProcessorModule>>,
     profiles: BTreeMap<String, Arc<RuntimeProfile>>,
     nodes: BTreeMap<String, Arc<CacheNode>>,
+    /// Labels of the cluster's Nodes.
+    labels: BTreeMap<String, BTreeMap<String, String>>,
+    /// Every claim of the cluster.
+    claims: HashMap<Name, Claim>,
+    /// Volumes of Datasets, each with its Dataset.
+    volumes: BTreeMap<String, (Name, Volume)>,
+    /// Those volumes, by Dataset.
+    volumes_of: Index<Name, String>,
     /// Unfinished operations, by what they run after.
     dependents: Index<OperationName, OperationName>,
     /// Unfinished operations, by a Dataset that they use or make.
@@ -126,13 +137,45 @@ impl Objects {
 
     /// Every node.
     pub(crate) fn nodes(&self) -> Vec<Node> {
-        self.nodes.values().map(|node| Node::of(node)).collect()
+        let labelled = |node: &Arc<CacheNode>| {
+            let mut node = Node::of(node);
+            node.labels.extend(
+                self.labels
+                    .get(&node.name)
+                    .into_iter()
+                    .flatten()
+                    .map(|(key, value)| (key.clone(), value.clone())),
+            );
+            node
+        };
+        self.nodes.values().map(labelled).collect()
+    }
+
+    /// The kind and phase of every object that a user made.
+    pub(crate) fn phases(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
+        let operations =
+            self.operations.values().map(|one| (one.name.kind.word(), one.status.phase.to_string()));
+        let datasets = self.datasets.values().map(|dataset| {
+            let phase = dataset.status.as_ref().map(|status| status.phase).unwrap_or_default();
+            ("Dataset", phase.to_string())
+        });
+        operations.chain(datasets)
     }
 
     /// The tasks of an owner.
     pub(crate) fn tasks_of(&self, uid: &str) -> Vec<NodeTask> {
         let names = self.tasks_of.get(uid);
         names.filter_map(|name| self.tasks.get(name)).map(|task| NodeTask::clone(task)).collect()
+    }
+
+    /// The claim of a name.
+    pub(crate) fn claim(&self, name: &Name) -> Option<&Claim> {
+        self.claims.get(name)
+    }
+
+    /// The volumes that were made for Datasets of a name.
+    pub(crate) fn volumes_of(&self, dataset: &Name) -> impl Iterator<Item = &Volume> {
+        self.volumes_of.get(dataset).filter_map(|name| self.volumes.get(name)).map(|(_, volume)| volume)
     }
 
     /// The tasks that loaded a Dataset.

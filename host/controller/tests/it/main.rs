@@ -3,7 +3,9 @@
 
 mod agent;
 mod chain;
+mod claims;
 mod ending;
 mod failures;
+mod lease;
 mod stages;
 mod world;
