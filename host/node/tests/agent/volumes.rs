@@ -104,7 +104,7 @@ impl Kubelet {
         let field = |name: &str| trailers.get(name).map(|value| value.to_str().unwrap().to_owned());
         let code = field("grpc-status").unwrap().parse().unwrap();
         if code != 0 {
-            return Err((code, field("grpc-message").unwrap_or_default()));
+            return Err((code, field("grpc-message").unwrap_or_default().replace("%20", " ")));
         }
         Ok(answer.to_bytes()[5..].to_vec())
     }
