@@ -1,7 +1,8 @@
 //! The product from outside: one binary of scenario tests over the real `millrace`.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod bad_input;
+mod conformance;
 mod demo;
 mod kill;
 mod scikit_learn;
