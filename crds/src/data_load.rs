@@ -67,7 +67,7 @@ pub struct TargetDataset {
 pub struct LoadTarget {
     /// A path inside the Dataset; a folder means all below it.
     #[schemars(length(min = 1, max = 4096))]
-    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.split('/').exists(part, part == '..')").message("a path begins with '/' and may not contain '..'"))]
+    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.matches('(^|/)[.][.](/|$)')").message("a path begins with '/' and may not contain '..'"))]
     pub path: String,
     /// On how many nodes; the profile's number unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -63,7 +63,7 @@ pub struct DatasetUse {
     pub namespace: Option<String>,
     /// Where the processor sees it, whatever the processor is.
     #[schemars(length(min = 2, max = 1024))]
-    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.split('/').exists(part, part == '..')").message("a path begins with '/' and may not contain '..'"))]
+    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.matches('(^|/)[.][.](/|$)')").message("a path begins with '/' and may not contain '..'"))]
     pub path: String,
 }
 

@@ -161,7 +161,8 @@ impl Cluster {
     /// # Panics
     /// If containerd refuses it.
     pub fn import(&self, node: &str, archive: &Path) {
-        let status = self.on_node(node, "ctr").args(["-n", "k8s.io", "images", "import"]).arg(archive).status();
+        let status =
+            self.on_node(node, "ctr").args(["-n", "k8s.io", "images", "import"]).arg(archive).status();
         assert!(status.is_ok_and(|status| status.success()), "{} is not imported", archive.display());
     }
 

@@ -16,7 +16,7 @@ hierarchies() {
   done
 }
 # The hierarchy in which every process of every cluster stands, containers included.
-tracked() { hierarchies | head -1; }
+tracked() { local all; all=$(hierarchies); echo "${all%%$'\n'*}"; }
 # join: moves this shell, and what it will start, into the cluster's group, so that `down.sh` finds it.
 join_group() {
   local group

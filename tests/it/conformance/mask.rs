@@ -1,17 +1,19 @@
 //! What differs between two servers that answer alike: identifiers, times, versions, generated names.
-//! Identifiers and versions become numbers in the order they appear, so that which are the same still shows.
+//! Identifiers are called after their object and versions counted per object, so that which are the same still shows.
 
 use regex::{Captures, Regex};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::scenario::Scenario;
 
 pub(super) struct Mask {
-    uids: Vec<String>,
-    versions: Vec<String>,
+    /// Identifiers, with what stands for each.
+    uids: Vec<(String, String)>,
+    /// Versions of objects, with what stands for each.
+    versions: Vec<(String, String)>,
     /// Names the server completed, with what stands for them.
     generated: Vec<(String, String)>,
-    /// Texts that the scenario itself says; no time among them is masked.
+    /// Texts that the scenario itself says; no time or identifier among them is masked.
     given: String,
     uid: Regex,
     time: Regex,
@@ -37,34 +39,29 @@ impl Mask {
     /// Masks an answer in place.
     pub(super) fn apply(&mut self, value: &mut Value) {
         match value {
-            Value::Object(fields) => {
-                self.learn_generated(fields);
-                // The version of a list or a bookmark is that of the whole server, which others move on.
-                let is_object = fields.contains_key("name") || fields.contains_key("uid");
-                for (name, field) in fields.iter_mut() {
-                    match (name.as_str(), &field) {
-                        ("resourceVersion", Value::String(version)) if !version.is_empty() && is_object => {
-                            *field = numbered(&mut self.versions, "version", version).into();
-                        }
-                        ("resourceVersion", Value::String(version)) if !version.is_empty() => {
-                            *field = "<version>".into();
-                        }
-                        ("continue", Value::String(_)) => *field = "<continue>".into(),
-                        ("cells", Value::Array(cells)) => {
-                            let cells = cells.clone();
-                            *field = cells.into_iter().map(|cell| self.masked_cell(cell)).collect();
-                        }
-                        _ => self.apply(field),
-                    }
-                }
-            }
+            Value::Object(fields) => self.apply_fields(fields),
             Value::Array(elements) => elements.iter_mut().for_each(|element| self.apply(element)),
             Value::String(text) => *text = self.masked(text),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 
-    fn learn_generated(&mut self, metadata: &serde_json::Map<String, Value>) {
+    fn apply_fields(&mut self, fields: &mut Map<String, Value>) {
+        self.learn_generated(fields);
+        let object = self.learn_object(fields);
+        let masked = std::mem::take(fields).into_iter().map(|(name, mut field)| {
+            match (name.as_str(), field.as_str().is_some_and(|text| !text.is_empty())) {
+                ("resourceVersion", true) => field = self.version(object.as_deref(), &field).into(),
+                ("continue", true) => field = "<continue>".into(),
+                ("cells", _) => self.mask_cells(&mut field),
+                _ => self.apply(&mut field),
+            }
+            (self.masked(&name), field)
+        });
+        *fields = masked.collect();
+    }
+
+    fn learn_generated(&mut self, metadata: &Map<String, Value>) {
         let text = |name| metadata.get(name).and_then(Value::as_str);
         let (Some(prefix), Some(name)) = (text("generateName"), text("name")) else { return };
         let known = self.generated.iter().any(|(generated, _)| generated == name);
@@ -74,41 +71,70 @@ impl Mask {
         }
     }
 
-    /// A cell of a table may be how long ago something was.
-    fn masked_cell(&mut self, mut cell: Value) -> Value {
-        if cell.as_str().is_some_and(|text| self.age.is_match(text)) {
-            return "<age>".into();
+    /// Gives the identifier of metadata a name after its object; the next object of that name gets another.
+    fn learn_object(&mut self, metadata: &Map<String, Value>) -> Option<String> {
+        let text = |name| metadata.get(name).and_then(Value::as_str);
+        let (uid, name) = (text("uid")?, text("name")?);
+        if !self.uids.iter().any(|(known, _)| known == uid) {
+            let name = self.without_generated(name);
+            let before = self.uids.iter().filter(|(_, label)| label.split('#').next() == Some(&name)).count();
+            let label = if before == 0 { name } else { format!("{name}#{}", before + 1) };
+            self.uids.push((uid.to_owned(), label));
         }
-        self.apply(&mut cell);
-        cell
+        let known = self.uids.iter().find(|(known, _)| known == uid);
+        known.map(|(_, label)| label.clone())
     }
 
-    fn masked(&mut self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for (name, stand_in) in &self.generated {
-            text = text.replace(name, stand_in);
+    /// The version of a list or a bookmark is that of the whole server, which others move on.
+    fn version(&mut self, object: Option<&str>, version: &Value) -> String {
+        let (Some(object), Some(version)) = (object, version.as_str()) else { return "<version>".to_owned() };
+        if let Some((_, label)) = self.versions.iter().find(|(known, _)| known == version) {
+            return label.clone();
         }
-        let uids = &mut self.uids;
-        let text = self.uid.replace_all(&text, |found: &Captures| numbered(uids, "uid", &found[0]));
-        let versions = &mut self.versions;
+        let of = format!(" of {object}>");
+        let before = self.versions.iter().filter(|(_, label)| label.ends_with(&of)).count();
+        let label = format!("<version {}{of}", before + 1);
+        self.versions.push((version.to_owned(), label.clone()));
+        label
+    }
+
+    /// A cell of a table may be how long ago something was.
+    fn mask_cells(&mut self, cells: &mut Value) {
+        for cell in cells.as_array_mut().into_iter().flatten() {
+            if cell.as_str().is_some_and(|text| self.age.is_match(text)) {
+                *cell = "<age>".into();
+            } else {
+                self.apply(cell);
+            }
+        }
+    }
+
+    fn without_generated(&self, text: &str) -> String {
+        let replace = |text: String, (name, stand_in): &(String, String)| text.replace(name, stand_in);
+        self.generated.iter().fold(text.to_owned(), replace)
+    }
+
+    fn masked(&self, text: &str) -> String {
+        let text = self.without_generated(text);
+        let label = |known: &[(String, String)], value: &str| {
+            known.iter().find(|(known, _)| known == value).map(|(_, label)| label.clone())
+        };
+        let text = self.uid.replace_all(&text, |found: &Captures| match label(&self.uids, &found[0]) {
+            Some(object) => format!("<uid of {object}>"),
+            None if self.given.contains(&found[0]) => found[0].to_owned(),
+            None => "<uid>".to_owned(),
+        });
         let text = self.version_in_text.replace_all(&text, |found: &Captures| match found.get(3) {
             Some(_) => format!("{}<asked> (<oldest>)", &found[1]),
-            None => format!("{}{}", &found[1], numbered(versions, "version", &found[2])),
+            None => {
+                let version = label(&self.versions, &found[2]);
+                format!("{}{}", &found[1], version.unwrap_or_else(|| "<version>".to_owned()))
+            }
         });
-        let given = &self.given;
-        let time = |found: &Captures| match given.contains(&found[0]) {
+        let time = |found: &Captures| match self.given.contains(&found[0]) {
             true => found[0].to_owned(),
             false => "<time>".to_owned(),
         };
         self.time.replace_all(&text, time).into_owned()
     }
-}
-
-/// `<uid-1>` for the first one seen, and again wherever the same one appears.
-fn numbered(seen: &mut Vec<String>, what: &str, value: &str) -> String {
-    let position = seen.iter().position(|known| known == value).unwrap_or_else(|| {
-        seen.push(value.to_owned());
-        seen.len() - 1
-    });
-    format!("<{what}-{}>", position + 1)
 }

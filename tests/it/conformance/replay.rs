@@ -84,21 +84,22 @@ impl Replay {
         let body = step.body.as_ref().map(|body| self.filled(body));
         let headers = Headers::of(step);
         let response = match step.until {
-            Some(status) => {
-                ask_until(&self.client, method, &target, &headers, body.as_ref(), status).await
-            }
+            Some(status) => ask_until(&self.client, method, &target, &headers, body.as_ref(), status).await,
             None => send(&self.client, method, &target, &headers, body.as_ref()).await,
         };
         let status = response.status().as_u16();
         let warnings = response.headers().get_all("warning").iter();
         let warnings = warnings.map(|warning| warning.to_str().unwrap().to_owned()).collect();
         let mut body = match step.events {
-            Some(count) if status == 200 => read_events(response, count).await,
+            Some(count) if status == 200 => read_events(response, count, &step.request).await,
             _ => read(response).await,
         };
         for (variable, path) in &step.keep {
             let kept = at_path(&body, path);
-            self.variables.insert(variable.clone(), kept.unwrap_or_else(|| panic!("{}: no {path} in {body:#}", step.request)));
+            self.variables.insert(
+                variable.clone(),
+                kept.unwrap_or_else(|| panic!("{}: no {path} in {body:#}", step.request)),
+            );
         }
         self.mask.apply(&mut body);
         Answer { request: step.request.clone(), status, warnings, body }
@@ -209,18 +210,21 @@ async fn ask_until(
 }
 
 async fn read(response: Response<Body>) -> Value {
-    let bytes = response.into_body().collect().await.unwrap().to_bytes();
-    serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
+    let whole = tokio::time::timeout(PATIENCE, response.into_body().collect()).await;
+    let bytes = whole.expect("the end of the answer").unwrap().to_bytes();
+    serde_json::from_slice(&bytes)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// The first events of a watch.
-async fn read_events(response: Response<Body>, count: usize) -> Value {
+async fn read_events(response: Response<Body>, count: usize, asked: &str) -> Value {
     let mut body = response.into_body();
     let mut received = Vec::new();
     let mut events: Vec<Value> = Vec::new();
     while events.len() < count {
         let frame = tokio::time::timeout(PATIENCE, body.frame()).await;
-        let frame = frame.unwrap_or_else(|_| panic!("no more events after {events:#?}"));
+        let frame = frame
+            .unwrap_or_else(|_| panic!("{asked}: no more events after {}", Value::Array(events.clone())));
         let Some(frame) = frame else { break };
         received.extend_from_slice(frame.unwrap().data_ref().map(AsRef::as_ref).unwrap_or_default());
         let Some(end) = received.iter().rposition(|byte| *byte == b'\n') else { continue };

@@ -69,10 +69,16 @@ impl Scenario {
     }
 }
 
-/// The definitions of the kinds that only these scenarios know.
+/// The definitions of the kinds that the scenarios speak of: Millrace's own, and those that only these know.
 pub(super) fn kinds() -> Vec<Value> {
-    let text = std::fs::read_to_string(folder().join("kinds/mills.yaml")).unwrap();
-    serde_yaml::from_multiple(&text).unwrap()
+    let mut files: Vec<PathBuf> = [repository().join("crds/yaml"), folder().join("kinds")]
+        .iter()
+        .flat_map(|folder| std::fs::read_dir(folder).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let texts = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
+    texts.flat_map(|text| serde_yaml::from_multiple::<Value>(&text).unwrap()).collect()
 }
 
 /// Where the requests stand.
