@@ -78,8 +78,10 @@ impl CsiConfig {
         self.kubelet.join("plugins").join(CSI_DRIVER).join("csi.sock")
     }
 
+    /// The kubelet sends this path, `/` as `%2F`, as HTTP's `:authority`, and the http crate takes a
+    /// `%` only in what stands before an `@`. Hence the `@`.
     fn registration(&self) -> PathBuf {
-        self.kubelet.join("plugins_registry").join(format!("{CSI_DRIVER}-reg.sock"))
+        self.kubelet.join("plugins_registry").join(format!("{CSI_DRIVER}@reg.sock"))
     }
 }
 

@@ -71,7 +71,7 @@ impl Kubelet {
     }
 
     fn registration(&self) -> PathBuf {
-        self.folder.join("plugins_registry/csi.millrace.dev-reg.sock")
+        self.folder.join("plugins_registry/csi.millrace.dev@reg.sock")
     }
 
     fn target(&self, pod: &str) -> PathBuf {
@@ -81,7 +81,7 @@ impl Kubelet {
     fn end(self, world: &World) {
         self.stop.cancel();
         world.runtime.block_on(self.plugin).unwrap();
-        assert!(!self.folder.join("plugins_registry/csi.millrace.dev-reg.sock").exists());
+        assert!(!self.folder.join("plugins_registry/csi.millrace.dev@reg.sock").exists());
     }
 
     /// One call; the answer's message, or gRPC's status and words.
@@ -93,7 +93,10 @@ impl Kubelet {
         let mut body = vec![0];
         body.extend(u32::try_from(message.len()).unwrap().to_be_bytes());
         body.extend(message);
-        let request = hyper::Request::post(format!("http://localhost{method}"))
+        // As the kubelet's library has it for the registration.
+        let authority = socket.display().to_string().replace('/', "%2F");
+        let authority = if authority.contains('@') { authority } else { "localhost".into() };
+        let request = hyper::Request::post(format!("http://{authority}{method}"))
             .header("content-type", "application/grpc")
             .header("te", "trailers")
             .body(http_body_util::Full::new(hyper::body::Bytes::from(body)))
