@@ -13,3 +13,4 @@ mod demo;
 mod kill;
 mod scikit_learn;
 mod split;
+mod volumes;
