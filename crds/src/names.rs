@@ -15,6 +15,12 @@ pub const LABEL_NEEDS: &str = "millrace.dev/needs";
 pub const LABEL_DATASET: &str = "millrace.dev/dataset";
 /// Label on a Dataset's volume and claim: the Dataset's UID.
 pub const LABEL_DATASET_UID: &str = "millrace.dev/dataset-uid";
+/// Label on a run of a Cron or OnEvent operation: `<Kind>.<name>` of that operation.
+pub const LABEL_SCHEDULE: &str = "millrace.dev/schedule";
+/// Label on a step of a DataFlow: the step's name.
+pub const LABEL_STEP: &str = "millrace.dev/step";
+/// Annotation on a run of a Cron or OnEvent operation: its tick, or when its event was seen (RFC 3339).
+pub const ANNOTATION_TICK: &str = "millrace.dev/tick";
 /// Annotation on an operation: do not reuse what an earlier run published.
 pub const ANNOTATION_FRESH: &str = "millrace.dev/fresh";
 /// Finalizer on operations: their NodeTasks end and their staging is removed first.

@@ -82,6 +82,16 @@ reasons! {
     Executing => "",
     /// It waits; the message says for what.
     Waiting => "",
+    /// It runs at the ticks of its schedule, or at events.
+    Scheduled => "",
+    /// A tick of the schedule passed without a run.
+    MissedSchedule => "Raise startingDeadlineSeconds, or see what kept the controller or the earlier run.",
+    /// The schedule cannot be used.
+    InvalidSchedule => "Correct spec.schedule or spec.timeZone as the message says.",
+    /// A step of the flow failed.
+    StepFailed => "Mend the step that the message names, then raise spec.retry.",
+    /// The object that this one runs after is of a kind that the cluster does not serve.
+    UnknownKind => "Install what serves that kind, or correct runAfter.kind and runAfter.apiVersion.",
     /// It is held back by spec.suspend.
     Suspended => "Set spec.suspend to false.",
     /// It was cancelled by spec.cancelled.

@@ -18,13 +18,14 @@ mod standing;
 mod task;
 mod watch;
 mod worker;
+mod workload;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_decide::{Missing, ShippedModule};
-use tokio::sync::watch as channel;
+use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 
 use crate::cache::Cache;
@@ -79,6 +80,8 @@ struct Context {
     config: Config,
     cache: Cache,
     queue: Queue,
+    /// Kinds that operations run after and that are to be followed.
+    wanted: workload::Wanted,
 }
 
 /// Works until `shutdown` completes; what is at hand is finished first.
@@ -94,10 +97,12 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let queue = Queue::new(Arc::clone(&config.clock));
-    let context = Arc::new(Context { client, config, cache: Cache::default(), queue });
+    let (wanted, kinds) = mpsc::unbounded_channel();
+    let context = Arc::new(Context { client, config, cache: Cache::default(), queue, wanted });
     context.config.metrics.watch(&context);
     context.config.standing.send_replace(Standing::Listing);
     let mut watches = JoinSet::new();
+    watches.spawn(workload::follow_wanted(Arc::clone(&context), kinds));
     let synced = watch::spawn_all(&context, &mut watches);
     let mut workers = JoinSet::new();
     workers.spawn(worker::timers(Arc::clone(&context)));

@@ -9,7 +9,9 @@ use kube::Api;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use millrace_crds::dataset::{Dataset, DatasetGroup};
-use millrace_crds::{CacheNode, DataLoad, DataProcessing, NodeTask, ProcessorModule, RuntimeProfile};
+use millrace_crds::{
+    CacheNode, DataFlow, DataLoad, DataProcess, DataProcessing, NodeTask, ProcessorModule, RuntimeProfile,
+};
 use millrace_decide::Name;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -30,6 +32,8 @@ pub(crate) fn spawn_all(context: &Arc<Context>, watches: &mut JoinSet<()>) -> Un
     }
     spawn::<DataLoad>(context, watches, &unlisted, ());
     spawn::<DataProcessing>(context, watches, &unlisted, ());
+    spawn::<DataProcess>(context, watches, &unlisted, ());
+    spawn::<DataFlow>(context, watches, &unlisted, ());
     spawn::<NodeTask>(context, watches, &unlisted, ());
     spawn::<CacheNode>(context, watches, &unlisted, ());
     spawn::<ProcessorModule>(context, watches, &unlisted, ());

@@ -17,9 +17,13 @@ pub mod order;
 pub mod parameters;
 pub mod paths;
 pub mod placement;
+pub mod predecessor;
 pub mod profile;
 pub mod quantity;
 pub mod refusal;
+pub mod schedule;
+pub mod selector;
+pub mod target;
 pub mod text;
 pub mod workload;
 

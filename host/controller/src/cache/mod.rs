@@ -4,10 +4,12 @@ mod claims;
 mod index;
 mod kinds;
 mod machines;
+mod workloads;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use k8s_openapi::jiff::Timestamp;
 use millrace_crds::dataset::{Dataset, DatasetGroup};
 use millrace_crds::{CacheNode, NodeTask, ProcessorModule, RuntimeProfile};
@@ -15,16 +17,33 @@ use millrace_decide::claim::{Claim, Volume};
 use millrace_decide::operation::Operation;
 use millrace_decide::order::{Cycle, cycle_from};
 use millrace_decide::placement::Node;
-use millrace_decide::{Name, OperationName, gate};
+use millrace_decide::predecessor::Candidate;
+use millrace_decide::target::WorkloadKind;
+use millrace_decide::{Name, OperationKind, OperationName, selector};
 
 use self::index::Index;
+use self::workloads::Workloads;
 use crate::key::Key;
 
 pub(crate) use self::kinds::{Cached, name_of};
+pub(crate) use self::workloads::Workload;
 
 /// Objects as last seen.
 #[derive(Debug, Default)]
 pub(crate) struct Cache(RwLock<Objects>);
+
+/// What an operation may wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Awaited {
+    /// The operation of that name.
+    Operation(OperationName),
+    /// Any operation of a kind and namespace.
+    Operations(OperationKind, String),
+    /// The workload of that name.
+    Workload(WorkloadKind, Name),
+    /// Any workload of a kind and namespace.
+    Workloads(WorkloadKind, String),
+}
 
 /// The objects and who cares about them.
 #[derive(Debug, Default)]
@@ -43,8 +62,14 @@ pub(crate) struct Objects {
     volumes: BTreeMap<String, (Name, Volume)>,
     /// Those volumes, by Dataset.
     volumes_of: Index<Name, String>,
+    /// Workloads of the kinds that operations run after.
+    workloads: Workloads,
     /// Unfinished operations, by what they run after.
-    dependents: Index<OperationName, OperationName>,
+    dependents: Index<Awaited, OperationName>,
+    /// Unfinished operations that run after workloads, by kind.
+    seekers_of_kind: Index<WorkloadKind, OperationName>,
+    /// Operations that an operation made, by its UID.
+    children: Index<String, OperationName>,
     /// Unfinished operations, by a Dataset that they use or make.
     users: Index<Name, OperationName>,
     /// Operations that have not started, by the namespace in which they look for a module.
@@ -81,6 +106,13 @@ impl Cache {
         let gone: Vec<Name> =
             K::names(&self.read(), kind).into_iter().filter(|name| !listed.contains(name)).collect();
         gone.iter().flat_map(|name| self.remove::<K>(kind, name)).collect()
+    }
+}
+
+impl Cache {
+    /// Changes what is known of the workloads that operations run after; says what has to be looked at.
+    pub(crate) fn change_workloads(&self, change: impl FnOnce(&mut Objects) -> Vec<Key>) -> Vec<Key> {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -189,23 +221,48 @@ impl Objects {
         self.written.get(dataset).copied()
     }
 
-    /// Whether operations that have not started run after this one.
-    pub(crate) fn is_awaited(&self, name: &OperationName) -> bool {
-        let waiting =
-            |one: &OperationName| self.operations.get(one).is_some_and(|one| one.status.start_time.is_none());
-        self.dependents.get(name).any(waiting)
+    /// Operations of a kind and namespace with these labels, and without those of `but`.
+    pub(crate) fn labelled(
+        &self,
+        kind: OperationKind,
+        namespace: &str,
+        labels: &LabelSelector,
+        but: &OperationName,
+    ) -> Vec<Candidate> {
+        let first = OperationName { kind, name: Name::new(namespace, "") };
+        let inside = self.operations.range(first..);
+        let inside = inside.take_while(|(name, _)| name.kind == kind && name.name.namespace == namespace);
+        let fitting = inside.filter(|(name, one)| *name != but && selector::fits(labels, &one.labels));
+        fitting.map(|(_, one)| Candidate::of_operation(one)).collect()
+    }
+
+    /// The operations that an operation made.
+    pub(crate) fn children(&self, uid: &str) -> Vec<Arc<Operation>> {
+        self.children.get(uid).filter_map(|name| self.operations.get(name)).cloned().collect()
+    }
+
+    /// The workloads of the kinds that operations run after.
+    pub(crate) fn workloads(&self) -> &Workloads {
+        &self.workloads
+    }
+
+    /// Whether operations that have not started run after this one and have not seen its end.
+    pub(crate) fn is_awaited(&self, operation: &Operation) -> bool {
+        let done = |one: &Operation| {
+            one.status.predecessors.iter().any(|before| before.done && before.uid == operation.uid)
+        };
+        let waiting = |name: &OperationName| {
+            self.operations.get(name).is_some_and(|one| kinds::is_waiting(one) && !done(one))
+        };
+        self.dependents.get(&Awaited::Operation(operation.name.clone())).any(waiting)
     }
 
     /// The circle that an operation is in, as far as it is seen.
     pub(crate) fn cycle(&self, start: &OperationName) -> Option<Cycle> {
         let after = |name: &OperationName| {
-            let operation = self.operations.get(name)?;
             // What has started is in no circle that could hold anything up.
-            if operation.status.phase.is_finished() || operation.status.start_time.is_some() {
-                return None;
-            }
-            let run_after = operation.ask.fields().run_after.as_ref()?;
-            gate::target(run_after, &name.name.namespace).ok()
+            let waiting = self.operations.get(name).filter(|one| kinds::is_waiting(one));
+            waiting.map(|one| kinds::predecessors(one).collect()).unwrap_or_default()
         };
         cycle_from(start, after).err()
     }

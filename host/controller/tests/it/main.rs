@@ -7,5 +7,6 @@ mod claims;
 mod ending;
 mod failures;
 mod lease;
+mod order;
 mod stages;
 mod world;

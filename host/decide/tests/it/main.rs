@@ -2,6 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod dataset;
+mod flow;
 mod laws;
 mod operation;
+mod schedule;
+mod series;
 mod world;
