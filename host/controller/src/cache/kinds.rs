@@ -135,8 +135,12 @@ fn put_operation(objects: &mut Objects, operation: Operation) -> Vec<Key> {
     if old.as_deref().map(waits) != Some(waits(&operation)) {
         keys.extend(operation.owner.iter().map(|owner| Key::Operation(owner.name.clone())));
     }
-    // What it runs after is kept while it is awaited, so that one cares when this starts.
-    if !is_waiting(&operation) && !old.is_some_and(|old| !is_waiting(&old)) {
+    // What it runs after is kept while it is awaited, so that one cares when this starts or has seen its end.
+    let held_up = |one: &Operation| {
+        let done = one.status.predecessors.iter().filter(|before| before.done).count();
+        is_waiting(one).then_some(done)
+    };
+    if old.as_deref().map(held_up) != Some(held_up(&operation)) {
         keys.extend(predecessors(&operation).map(Key::Operation));
     }
     objects.operations.insert(name, Arc::new(operation));
