@@ -109,8 +109,8 @@ fn stop(seen: &Seen, mut status: OperationStatus, refusal: &Refusal) -> Decision
     let wake = later(since, later_grace());
     let active: Vec<&Operation> =
         seen.children.iter().map(AsRef::as_ref).filter(|child: &&Operation| child.is_active()).collect();
-    let mut decision = Decision::default();
-    decision.children = active.iter().filter_map(|child| child.cancel()).collect();
+    let children = active.iter().filter_map(|child| child.cancel()).collect();
+    let mut decision = Decision { children, ..Decision::default() };
     if active.is_empty() || wake <= seen.now {
         steps::give_up(&mut status.step_states);
         status::end(seen, &mut status, false, refusal);

@@ -98,7 +98,7 @@ fn last_success(seen: &Seen) -> Option<Time> {
 }
 
 /// The operations behind the active runs.
-fn at_work<'a>(seen: &'a Seen) -> impl Iterator<Item = &'a Operation> {
+fn at_work(seen: &Seen) -> impl Iterator<Item = &Operation> {
     seen.children.iter().filter(|child| child.is_active()).map(AsRef::as_ref)
 }
 
