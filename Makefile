@@ -7,7 +7,7 @@ TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 export MILLRACE_MODULES_DIR ?= $(abspath $(TARGET))/modules
 export MILLRACE_TOOLS ?= $(abspath $(TARGET))/tools
 
-.PHONY: build demo test check bench modules tools rust clean
+.PHONY: build demo test e2e check bench modules tools rust clean
 
 ## build: target/release/millrace, with the shipped modules inside it
 build: modules
@@ -20,6 +20,11 @@ demo: build
 ## test: everything that needs no cluster
 test: modules tools
 	cargo test --workspace --locked
+
+## e2e: the tests that need a real Kubernetes, on one built and started here (root; the first time builds it). RECORD=1: record the conformance answers anew
+e2e: modules
+	bash tests/e2e/cluster/install.sh
+	cargo test --workspace --locked --test it e2e -- --ignored --test-threads=1
 
 ## check: what a change must pass beside the tests
 check: modules

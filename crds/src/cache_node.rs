@@ -59,6 +59,25 @@ pub struct CacheNodeStatus {
     #[serde(default)]
     #[schemars(length(max = 100_000))]
     pub datasets: Vec<HeldDataset>,
+    /// Datasets that pods on this node wait to mount.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10_000))]
+    pub wanted: Vec<WantedDataset>,
+}
+
+/// A Dataset that is to be whole on a node because a pod there mounts it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WantedDataset {
+    /// Namespace of the Dataset.
+    #[schemars(length(max = 63))]
+    pub namespace: String,
+    /// Its name.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Its UID: a Dataset that took the name later is another one.
+    #[schemars(length(max = 64))]
+    pub uid: String,
 }
 
 /// What a node holds of one Dataset.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::operation::{OperationFields, OperationStatus, is_false};
+use crate::operation::{self, OperationFields, OperationStatus, is_false};
 
 /// What a DataLoad asks for.
 #[derive(Debug, Clone, Default, PartialEq, CustomResource, Serialize, Deserialize, KubeSchema)]
@@ -19,6 +19,9 @@ use crate::operation::{OperationFields, OperationStatus, is_false};
     category = "millrace",
     category = "fluid",
     derive = "PartialEq",
+    validation = operation::cron_has_a_schedule(),
+    validation = operation::schedules_are_cron(),
+    validation = operation::order_is_fixed_once_started(),
     doc = "Brings (part of) a Dataset into the cache.",
     printcolumn(name = "Dataset", type_ = "string", json_path = ".spec.dataset.name"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
@@ -67,7 +70,7 @@ pub struct TargetDataset {
 pub struct LoadTarget {
     /// A path inside the Dataset; a folder means all below it.
     #[schemars(length(min = 1, max = 4096))]
-    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.split('/').exists(part, part == '..')").message("a path begins with '/' and may not contain '..'"))]
+    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.matches('(^|/)[.][.](/|$)')").message("a path begins with '/' and may not contain '..'"))]
     pub path: String,
     /// On how many nodes; the profile's number unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::operation::{OperationFields, OperationStatus};
+use crate::operation::{self, OperationFields, OperationStatus};
 use crate::raw::RawObject;
 
 /// What a DataProcessing asks for.
@@ -22,6 +22,9 @@ use crate::raw::RawObject;
     shortname = "dproc",
     category = "millrace",
     derive = "PartialEq",
+    validation = operation::cron_has_a_schedule(),
+    validation = operation::schedules_are_cron(),
+    validation = operation::order_is_fixed_once_started(),
     doc = "Runs a processor over datasets: a Wasm module, a container, or any workload.",
     printcolumn(name = "Module", type_ = "string", json_path = ".spec.processor.wasm.module"),
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
@@ -63,7 +66,7 @@ pub struct DatasetUse {
     pub namespace: Option<String>,
     /// Where the processor sees it, whatever the processor is.
     #[schemars(length(min = 2, max = 1024))]
-    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.split('/').exists(part, part == '..')").message("a path begins with '/' and may not contain '..'"))]
+    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.matches('(^|/)[.][.](/|$)')").message("a path begins with '/' and may not contain '..'"))]
     pub path: String,
 }
 

@@ -205,7 +205,7 @@ pub struct Mount {
     #[schemars(length(min = 5, max = 2048))]
     #[x_kube(validation = Rule::new("self.contains('://')").message("a mount point is a URL such as s3://bucket/prefix, https://host/file, local:///absolute/path, pvc://claim or dataset://namespace/name"))]
     #[x_kube(validation = Rule::new("!self.startsWith('local://') || self.startsWith('local:///')").message("local:// takes an absolute path: local:///data/digits"))]
-    #[x_kube(validation = Rule::new("!self.split('/').exists(part, part == '..')").message("a mount point may not contain '..'"))]
+    #[x_kube(validation = Rule::new("!self.matches('(^|/)[.][.](/|$)')").message("a mount point may not contain '..'"))]
     pub mount_point: String,
     /// Name of the mount.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -214,7 +214,7 @@ pub struct Mount {
     /// Where it is inside the Dataset; `/<name>` unless said, `/` for a single mount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
-    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.split('/').exists(part, part == '..')").message("a path begins with '/' and may not contain '..'"))]
+    #[x_kube(validation = Rule::new("self.startsWith('/') && !self.matches('(^|/)[.][.](/|$)')").message("a path begins with '/' and may not contain '..'"))]
     pub path: Option<String>,
     /// Never written to, whatever the access modes.
     #[serde(default, skip_serializing_if = "crate::operation::is_false")]
@@ -245,6 +245,19 @@ pub enum DatasetPhase {
     Updating,
     /// Data is being moved into it.
     DataMigrating,
+}
+
+impl std::fmt::Display for DatasetPhase {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::NotBound => "NotBound",
+            Self::Pending => "Pending",
+            Self::Bound => "Bound",
+            Self::Failed => "Failed",
+            Self::Updating => "Updating",
+            Self::DataMigrating => "DataMigrating",
+        })
+    }
 }
 
 /// What is known of a Dataset.

@@ -11,7 +11,9 @@
 pub mod cache_node;
 pub mod common;
 pub mod condition;
+pub mod data_flow;
 pub mod data_load;
+pub mod data_process;
 pub mod data_processing;
 pub mod dataset;
 pub mod names;
@@ -23,7 +25,9 @@ pub mod reason;
 pub mod runtime_profile;
 
 pub use cache_node::CacheNode;
+pub use data_flow::DataFlow;
 pub use data_load::DataLoad;
+pub use data_process::DataProcess;
 pub use data_processing::DataProcessing;
 pub use dataset::Dataset;
 pub use node_task::NodeTask;
@@ -50,6 +54,8 @@ fn make() -> Vec<CustomResourceDefinition> {
         RuntimeProfile::crd(),
         DataLoad::crd(),
         DataProcessing::crd(),
+        DataProcess::crd(),
+        DataFlow::crd(),
         ProcessorModule::crd(),
         NodeTask::crd(),
         CacheNode::crd(),

@@ -11,6 +11,16 @@ pub const LABEL_OPERATION_UID: &str = "millrace.dev/operation-uid";
 pub const LABEL_ACTION: &str = "millrace.dev/action";
 /// Label on a pod: what it waits for, such as `DataProcessing.data`.
 pub const LABEL_NEEDS: &str = "millrace.dev/needs";
+/// Label on a Dataset's volume and claim: the Dataset's name.
+pub const LABEL_DATASET: &str = "millrace.dev/dataset";
+/// Label on a Dataset's volume and claim: the Dataset's UID.
+pub const LABEL_DATASET_UID: &str = "millrace.dev/dataset-uid";
+/// Label on a run of a Cron or OnEvent operation: `<Kind>.<name>` of that operation.
+pub const LABEL_SCHEDULE: &str = "millrace.dev/schedule";
+/// Label on a step of a DataFlow: the step's name.
+pub const LABEL_STEP: &str = "millrace.dev/step";
+/// Annotation on a run of a Cron or OnEvent operation: its tick, or when its event was seen (RFC 3339).
+pub const ANNOTATION_TICK: &str = "millrace.dev/tick";
 /// Annotation on an operation: do not reuse what an earlier run published.
 pub const ANNOTATION_FRESH: &str = "millrace.dev/fresh";
 /// Finalizer on operations: their NodeTasks end and their staging is removed first.
@@ -23,6 +33,8 @@ pub const MANAGER_CONTROLLER: &str = "millrace.dev/controller";
 pub const MANAGER_NODE: &str = "millrace.dev/node";
 /// Field manager of the command line.
 pub const MANAGER_CLI: &str = "millrace.dev/cli";
+/// The volume plugin by which pods see Datasets.
+pub const CSI_DRIVER: &str = "csi.millrace.dev";
 /// Category of all of our kinds (`kubectl get millrace`).
 pub const CATEGORY: &str = "millrace";
 /// Name of the only node on a laptop.

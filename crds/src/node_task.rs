@@ -165,6 +165,10 @@ pub struct TaskDataset {
     /// Its name.
     #[schemars(length(max = 253))]
     pub name: String,
+    /// Its UID.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = 64))]
+    pub uid: String,
     /// Where the processor sees it; `/` for List and Load.
     #[schemars(length(max = 1024))]
     pub path: String,

@@ -17,6 +17,18 @@ pub enum Fault {
     Host,
 }
 
+impl Fault {
+    /// One word, for metrics.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Module => "module",
+            Self::Host => "host",
+        }
+    }
+}
+
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident => $help:literal,)+) => {
         /// Why something is as it is.
@@ -70,6 +82,16 @@ reasons! {
     Executing => "",
     /// It waits; the message says for what.
     Waiting => "",
+    /// It runs at the ticks of its schedule, or at events.
+    Scheduled => "",
+    /// A tick of the schedule passed without a run.
+    MissedSchedule => "Raise startingDeadlineSeconds, or see what kept the controller or the earlier run.",
+    /// The schedule cannot be used.
+    InvalidSchedule => "Correct spec.schedule or spec.timeZone as the message says.",
+    /// A step of the flow failed.
+    StepFailed => "Mend the step that the message names, then raise spec.retry.",
+    /// The object that this one runs after is of a kind that the cluster does not serve.
+    UnknownKind => "Install what serves that kind, or correct runAfter.kind and runAfter.apiVersion.",
     /// It is held back by spec.suspend.
     Suspended => "Set spec.suspend to false.",
     /// It was cancelled by spec.cancelled.
@@ -90,6 +112,8 @@ reasons! {
     NotShared => "Add the line that the message shows to the other object's spec.sharedWith.",
     /// Two objects claim one name.
     NameTaken => "Rename one of them.",
+    /// The claim of a Dataset's name belongs to somebody else.
+    ClaimNameTaken => "Delete or rename the claim or the Dataset, as the message says.",
     /// The object makes no sense as it is written.
     InvalidSpec => "Change what the message names.",
     /// A parameter does not fit the module's schema.

@@ -4,6 +4,7 @@
 //! where it is missing, except under `CI=true`, where that is a failure.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "support for tests")]
 
+pub mod cluster;
 pub mod files;
 #[cfg(feature = "guests")]
 pub mod guests;

@@ -93,7 +93,8 @@ impl Drop for S3Server {
 }
 
 /// `$MILLRACE_TOOLS/bin/versitygw`, or below the workspace's target folder.
-fn program() -> Option<PathBuf> {
+#[must_use]
+pub fn program() -> Option<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
     let tools =
         std::env::var_os("MILLRACE_TOOLS").map_or_else(|| workspace.join("target/tools"), PathBuf::from);

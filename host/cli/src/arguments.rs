@@ -2,8 +2,9 @@
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::commands::{completion, crds, doctor, process, run, version};
+use crate::commands::{agent, completion, controller, crds, csi, doctor, process, run, version};
 use crate::exit::EXIT_CODES;
+use crate::terminal::LogFormat;
 
 /// Leads datasets to the programs that work on them: preload, split, group, reduce; on a laptop or on Kubernetes.
 #[derive(Debug, Parser)]
@@ -24,6 +25,12 @@ pub enum Command {
     Run(run::Run),
     /// Run one module over files, without writing a manifest.
     Process(process::Process),
+    /// Watch a cluster's objects and lead them on; runs in the cluster.
+    Controller(controller::Controller),
+    /// Do the work of one node of a cluster; runs on that node.
+    Agent(agent::Agent),
+    /// Mount Datasets into the pods of one node; runs on that node, beside its agent.
+    Csi(csi::Csi),
     /// Print the CustomResourceDefinitions.
     Crds(crds::Crds),
     /// Say what this machine can do.
@@ -32,6 +39,18 @@ pub enum Command {
     Version(version::Version),
     /// Print completions for a shell, or man pages.
     Completion(completion::Completion),
+}
+
+impl Command {
+    /// How a part of a cluster writes its log; none where a person is at the terminal.
+    pub fn log_format(&self) -> Option<LogFormat> {
+        match self {
+            Self::Controller(controller) => Some(controller.service().log_format),
+            Self::Agent(agent) => Some(agent.service().log_format),
+            Self::Csi(csi) => Some(csi.log_format),
+            _ => None,
+        }
+    }
 }
 
 /// How the answer is written.

@@ -6,7 +6,7 @@ pub mod apply;
 pub mod attached;
 pub mod follow;
 pub mod home;
-mod interrupt;
+pub mod interrupt;
 pub mod options;
 mod overrides;
 mod parts;

@@ -8,6 +8,7 @@ mod manifest;
 mod modules;
 mod nearest;
 mod report;
+mod service;
 mod terminal;
 
 use std::process::ExitCode;
@@ -25,10 +26,13 @@ fn main() -> ExitCode {
         _ => {}
     }
     let arguments = Arguments::parse();
-    terminal::start_log(arguments.verbose);
+    terminal::start_log(arguments.verbose, arguments.command.log_format());
     let ended = match arguments.command {
         Command::Run(run) => run.execute(),
         Command::Process(process) => process.execute(),
+        Command::Controller(controller) => controller.execute(),
+        Command::Agent(agent) => agent.execute(),
+        Command::Csi(csi) => csi.execute(),
         Command::Crds(crds) => crds.execute(),
         Command::Doctor(doctor) => doctor.execute(),
         Command::Version(version) => version.execute(),

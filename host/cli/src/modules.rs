@@ -1,9 +1,11 @@
 //! The modules of a run: those that this binary carries, and the user's own files. What they say of
 //! themselves is read from the file; nothing of a module runs here.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use millrace_decide::ShippedModule;
 use millrace_engine::{CompileLimits, ModuleInfo, inspect};
 
 use crate::exit::{Exit, Failure};
@@ -19,6 +21,20 @@ pub struct Module {
     pub info: ModuleInfo,
     /// The component.
     pub wasm: Bytes,
+}
+
+impl Module {
+    /// As the controller knows it.
+    pub fn shipped(&self) -> ShippedModule {
+        let descriptor = &self.info.descriptor;
+        ShippedModule {
+            name: descriptor.name.clone(),
+            version: descriptor.version.clone(),
+            digest: self.info.digest.clone(),
+            // A descriptor was JSON before it was read.
+            descriptor: serde_json::to_value(descriptor).unwrap_or_default(),
+        }
+    }
 }
 
 /// A set of modules.
@@ -100,6 +116,11 @@ impl Modules {
     /// Their names.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.0.iter().map(|module| module.info.descriptor.name.as_str())
+    }
+
+    /// Their bytes, by digest.
+    pub fn by_digest(&self) -> BTreeMap<String, Bytes> {
+        self.0.iter().map(|module| (module.info.digest.clone(), module.wasm.clone())).collect()
     }
 
     /// Whether there are none.

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use clap::ValueEnum;
 use console::{Style, Term};
 use millrace_crds::common::Phase;
 use tracing_subscriber::EnvFilter;
@@ -11,19 +12,33 @@ use crate::manifest::fault::{Fault, Look};
 /// Columns where the terminal does not say.
 const WIDTH: u16 = 100;
 
-/// Writes a log to standard error if it is asked for by `-v` or `MILLRACE_LOG`.
-pub fn start_log(verbose: u8) {
-    let filter = match (std::env::var("MILLRACE_LOG"), verbose) {
-        (Ok(filter), 0) => filter,
-        (_, 0) => return,
-        (_, 1) => "info".to_owned(),
-        (_, 2) => "debug".to_owned(),
-        (_, _) => "trace".to_owned(),
+/// How the log of a part of a cluster is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line of words.
+    #[default]
+    Text,
+    /// A line of JSON.
+    Json,
+}
+
+/// Writes a log to standard error: always from a part of a cluster (`format`), else if it is asked
+/// for by `-v` or `MILLRACE_LOG`.
+pub fn start_log(verbose: u8, format: Option<LogFormat>) {
+    let filter = match (std::env::var("MILLRACE_LOG"), verbose, format) {
+        (Ok(filter), 0, _) => filter,
+        (_, 0, None) => return,
+        (_, 0, Some(_)) | (_, 1, None) => "info".to_owned(),
+        (_, 2, None) | (_, 1, Some(_)) => "debug".to_owned(),
+        (_, _, _) => "trace".to_owned(),
     };
     let colors = console::colors_enabled_stderr();
     let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(std::io::stderr);
     // A second log would be a mistake of this program's own; the first one stays.
-    let _ = log.with_ansi(colors).try_init();
+    let _ = match format {
+        Some(LogFormat::Json) => log.json().flatten_event(true).try_init(),
+        _ => log.with_ansi(colors).try_init(),
+    };
 }
 
 /// How standard error wants to be written to.

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::object;
 use crate::registry::Resource;
 use crate::schema::FieldError;
 
@@ -167,11 +168,17 @@ impl Refusal {
 
     /// The `Status` object of this refusal.
     pub(crate) fn to_value(&self) -> Value {
-        json!({
+        let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
             "message": self.message, "reason": self.reason, "code": self.code,
-            "details": self.details.to_value(),
-        })
+        });
+        let details = self.details.to_value();
+        // A refusal that is not about an object has none; the refusal of a path has empty ones.
+        let is_empty = details.as_object().is_none_or(serde_json::Map::is_empty);
+        if !is_empty || matches!(self.code, 404 | 405) {
+            object::set_field(&mut status, "details", Some(details));
+        }
+        status
     }
 }
 

@@ -42,7 +42,6 @@ fn collection(core: &Core, method: &Method, call: &Call) -> Result<Answer, Refus
 
 fn object(core: &Core, method: &Method, call: &Call) -> Result<Answer, Refusal> {
     match *method {
-        Method::GET if call.options.watch => read::watch(core, call),
         Method::GET => read::get(core, call),
         Method::PUT => modify::replace(core, call),
         Method::PATCH => modify::patch(core, call),

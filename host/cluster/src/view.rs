@@ -35,13 +35,17 @@ pub(crate) fn list(
     core: &Core,
     resource: &Resource,
     objects: &[Arc<Value>],
-    metadata: Value,
+    mut metadata: Value,
 ) -> String {
     let (api_version, kind) = match view {
         View::Table => return table::table(core, resource, objects, metadata).to_string(),
         View::Whole => (resource.api_version(), resource.list_kind.clone()),
         View::Metadata => ("meta.k8s.io/v1".to_owned(), "PartialObjectMetadataList".to_owned()),
     };
+    // Lists of custom resources say also that there is no next page.
+    if let (View::Whole, Some(_), Some(fields)) = (view, &resource.schema, metadata.as_object_mut()) {
+        fields.entry("continue").or_insert_with(|| json!(""));
+    }
     let mut text = format!(
         "{{\"kind\":{},\"apiVersion\":{},\"metadata\":{metadata},\"items\":[",
         json!(kind),

@@ -75,6 +75,17 @@ pub(crate) enum Category {
     Config,
 }
 
+impl Category {
+    /// One word, for metrics.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Conflict => "conflict",
+            Self::Server => "server",
+            Self::Config => "config",
+        }
+    }
+}
+
 impl Error {
     pub(crate) fn category(&self) -> Category {
         match self {

@@ -31,7 +31,7 @@ pub(crate) async fn tell(context: &Context, about: &About, happenings: Vec<Happe
         let api: Api<Event> = Api::namespaced(context.client.clone(), &about.namespace);
         let event = event(context, about, warning, &reason.to_string(), message);
         match api.create(&creating(), &event).await {
-            Ok(_) => {}
+            Ok(_) => context.config.metrics.event_written(warning),
             Err(error) if code(&error) == Some(409) => {}
             Err(error) => warn!(%error, "an Event could not be written"),
         }

@@ -16,10 +16,21 @@ pub(crate) enum Key {
     Module(Name),
 }
 
+impl Key {
+    /// The kind, as manifests write it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Operation(name) => name.kind.word(),
+            Self::Dataset(..) => "Dataset",
+        }
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Operation(name) => write!(formatter, "{name}"),
+            Self::Module(name) => write!(formatter, "ProcessorModule {name}"),
             Self::Module(name) => write!(formatter, "ProcessorModule {name}"),
             Self::Dataset(group, name) => write!(formatter, "Dataset.{} {name}", group.name()),
         }

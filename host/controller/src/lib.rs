@@ -9,19 +9,24 @@ mod dataset;
 mod error;
 mod event;
 mod key;
+mod lease;
+mod metrics;
 mod module;
 mod operation;
 mod patch;
 mod queue;
+mod standing;
 mod task;
 mod watch;
 mod worker;
+mod workload;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_decide::{Missing, ShippedModule};
+use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 
 use crate::cache::Cache;
@@ -29,6 +34,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::queue::Queue;
 
 pub use crate::error::Error;
+pub use crate::lease::{LeaseName, run_elected};
+pub use crate::metrics::Metrics;
+pub use crate::standing::Standing;
 
 /// How a controller works.
 #[derive(Debug, Clone)]
@@ -45,6 +53,10 @@ pub struct Config {
     pub local: bool,
     /// What becomes of an operation whose objects are not there.
     pub missing: Missing,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Told how it stands.
+    pub standing: channel::Sender<Standing>,
 }
 
 impl Default for Config {
@@ -57,6 +69,8 @@ impl Default for Config {
             resync: Duration::from_secs(600),
             local: true,
             missing: Missing::Wait,
+            metrics: Metrics::default(),
+            standing: channel::Sender::default(),
         }
     }
 }
@@ -67,6 +81,8 @@ struct Context {
     config: Config,
     cache: Cache,
     queue: Queue,
+    /// Kinds that operations run after and that are to be followed.
+    wanted: workload::Wanted,
 }
 
 /// Works until `shutdown` completes; what is at hand is finished first.
@@ -82,8 +98,12 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let queue = Queue::new(Arc::clone(&config.clock));
-    let context = Arc::new(Context { client, config, cache: Cache::default(), queue });
+    let (wanted, kinds) = mpsc::unbounded_channel();
+    let context = Arc::new(Context { client, config, cache: Cache::default(), queue, wanted });
+    context.config.metrics.watch(&context);
+    context.config.standing.send_replace(Standing::Listing);
     let mut watches = JoinSet::new();
+    watches.spawn(workload::follow_wanted(Arc::clone(&context), kinds));
     let synced = watch::spawn_all(&context, &mut watches);
     let mut workers = JoinSet::new();
     workers.spawn(worker::timers(Arc::clone(&context)));
@@ -93,6 +113,7 @@ pub async fn run(
         Some(ended) = watches.join_next() => Err(error::ended("watch", &ended)),
         Some(ended) = workers.join_next() => Err(error::ended("worker", &ended)),
     };
+    context.config.standing.send_replace(Standing::Stopping);
     context.queue.close();
     watches.shutdown().await;
     while workers.join_next().await.is_some() {}

@@ -76,6 +76,11 @@ impl Queue {
         self.due.notify_one();
     }
 
+    /// How many objects are due.
+    pub(crate) fn len(&self) -> usize {
+        self.state().ready.len()
+    }
+
     /// The next object; none once the queue is closed.
     pub(crate) async fn next(&self) -> Option<Key> {
         loop {

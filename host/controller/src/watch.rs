@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
+use k8s_openapi::api::core::v1::{Node as Machine, PersistentVolume, PersistentVolumeClaim};
 use kube::Api;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use millrace_crds::dataset::{Dataset, DatasetGroup};
-use millrace_crds::{CacheNode, DataLoad, DataProcessing, NodeTask, ProcessorModule, RuntimeProfile};
+use millrace_crds::{
+    CacheNode, DataFlow, DataLoad, DataProcess, DataProcessing, NodeTask, ProcessorModule, RuntimeProfile,
+};
 use millrace_decide::Name;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -29,10 +32,17 @@ pub(crate) fn spawn_all(context: &Arc<Context>, watches: &mut JoinSet<()>) -> Un
     }
     spawn::<DataLoad>(context, watches, &unlisted, ());
     spawn::<DataProcessing>(context, watches, &unlisted, ());
+    spawn::<DataProcess>(context, watches, &unlisted, ());
+    spawn::<DataFlow>(context, watches, &unlisted, ());
     spawn::<NodeTask>(context, watches, &unlisted, ());
     spawn::<CacheNode>(context, watches, &unlisted, ());
     spawn::<ProcessorModule>(context, watches, &unlisted, ());
     spawn::<RuntimeProfile>(context, watches, &unlisted, ());
+    if !context.config.local {
+        spawn::<Machine>(context, watches, &unlisted, ());
+        spawn::<PersistentVolume>(context, watches, &unlisted, ());
+        spawn::<PersistentVolumeClaim>(context, watches, &unlisted, ());
+    }
     receiver
 }
 
@@ -49,7 +59,9 @@ fn spawn<K: Cached>(
 /// Follows one kind until it is stopped; a watch that breaks starts again, less and less often.
 async fn follow<K: Cached>(context: Arc<Context>, unlisted: Arc<watch::Sender<usize>>, kind: K::DynamicType) {
     let api: Api<K> = Api::all_with(context.client.clone(), &kind);
-    let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff());
+    let chosen =
+        K::selector().map_or_else(watcher::Config::default, |label| watcher::Config::default().labels(label));
+    let mut events = std::pin::pin!(watcher(api, chosen).default_backoff());
     let mut listed = BTreeSet::new();
     let mut first = true;
     while let Some(event) = events.next().await {
@@ -62,7 +74,10 @@ async fn follow<K: Cached>(context: Arc<Context>, unlisted: Arc<watch::Sender<us
                     unlisted.send_modify(|count| *count = count.saturating_sub(1));
                 }
             }
-            Err(error) => warn!(kind = %K::plural(&kind), %error, "a watch broke and starts again"),
+            Err(error) => {
+                context.config.metrics.watch_broke(&K::plural(&kind));
+                warn!(kind = %K::plural(&kind), %error, "a watch broke and starts again");
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Workers: each takes an object from the queue, reconciles it, and says when to look again.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
 use tokio::task::JoinSet;
@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 use crate::error::{Category, Error, pause};
 use crate::key::Key;
 use crate::watch::Unlisted;
-use crate::{Context, dataset, module, operation};
+use crate::{Context, Standing, dataset, module, operation};
 
 /// Starts the workers; they begin once every kind was listed, since what is not listed looks absent.
 pub(crate) fn spawn_when(unlisted: Unlisted, context: &Arc<Context>, workers: &mut JoinSet<()>) {
@@ -19,6 +19,7 @@ pub(crate) fn spawn_when(unlisted: Unlisted, context: &Arc<Context>, workers: &m
         workers.spawn(async move {
             // An error means that the watches were stopped, and so is this.
             if unlisted.wait_for(|count| *count == 0).await.is_ok() {
+                context.config.standing.send_replace(Standing::Working);
                 work(&context).await;
             }
         });
@@ -32,7 +33,11 @@ pub(crate) async fn timers(context: Arc<Context>) {
 
 async fn work(context: &Context) {
     while let Some(key) = context.queue.next().await {
-        match reconcile(context, &key).await {
+        let began = Instant::now();
+        let reconciled = reconcile(context, &key).await;
+        let result = reconciled.as_ref().map_or_else(|error| error.category().word(), |_| "ok");
+        context.config.metrics.reconciled(key.kind(), result, began.elapsed());
+        match reconciled {
             Ok(wake) => {
                 let resync = after(context, context.config.resync);
                 context.queue.done(&key, Some(wake.map_or(resync, |wake| wake.min(resync))));

@@ -10,9 +10,11 @@ use millrace_crds::node_task::{
 use millrace_crds::{Reason, condition};
 
 use crate::catalog::Catalog;
+use crate::claim::{self, ClaimChange};
+use crate::fetch::fetch;
 use crate::mounts;
 use crate::name::Name;
-use crate::operation::Happening;
+use crate::operation::{Happening, TaskChange};
 use crate::operation::history::own_failure;
 use crate::placement::Node;
 use crate::probe::{self, Asker, Known, Probe};
@@ -34,7 +36,7 @@ pub struct Seen {
     pub older_twin: Option<String>,
     /// The profiles, and whether this is a laptop.
     pub catalog: Catalog,
-    /// Its own tasks.
+    /// Its own tasks: looks at its source, and loads for pods that wait.
     pub lists: Vec<NodeTask>,
     /// Tasks that loaded it.
     pub loads: Vec<NodeTask>,
@@ -42,12 +44,26 @@ pub struct Seen {
     pub written: Option<Timestamp>,
     /// Every node that has an agent.
     pub nodes: Vec<Node>,
+    /// Volumes and claim under its name.
+    pub claims: claim::Seen,
     /// The time.
     pub now: Timestamp,
 }
 
-/// What is to be done about a Dataset.
-pub type Decision = probe::Decision<DatasetStatus>;
+/// What is to be done.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Decision {
+    /// Tasks to create, declare lost, or remove.
+    pub tasks: Vec<TaskChange>,
+    /// Volumes and claims to create or remove.
+    pub claims: Vec<ClaimChange>,
+    /// The new status; none where nothing changed.
+    pub status: Option<Box<DatasetStatus>>,
+    /// One per change of state, after the status was accepted.
+    pub events: Vec<Happening>,
+    /// When to look again even if nothing changes.
+    pub wake: Option<Timestamp>,
+}
 
 /// A Dataset that makes sense: what is needed to look at it.
 struct Validated {
@@ -69,7 +85,11 @@ pub fn decide(seen: &Seen) -> Decision {
         Err(refusal) => refuse(seen, &mut status, &refusal),
         Ok(valid) => {
             let source = look(seen, &valid.source, &mut decision);
-            tell(seen, &valid, source, &mut status);
+            let (loads, due) = fetch(seen, &valid.source);
+            decision.tasks.extend(loads);
+            decision.wake = decision.wake.into_iter().chain(due).min();
+            let taken = reach(seen, &mut decision);
+            tell(seen, &valid, source, taken.as_ref(), &mut status);
         }
     }
     decision.events = events(&old, &status);
@@ -113,10 +133,25 @@ fn set(seen: &Seen, status: &mut DatasetStatus, kind: &str, value: bool, reason:
     );
 }
 
+/// Volume and claim, so that pods can mount it; says why they cannot. A laptop has no pods.
+fn reach(seen: &Seen, decision: &mut Decision) -> Option<Refusal> {
+    if seen.catalog.laptop {
+        return None;
+    }
+    let (changes, taken) = claim::decide(&seen.dataset, &seen.name, &seen.claims);
+    decision.claims = changes;
+    taken
+}
+
+/// The Dataset as whoever its tasks belong to.
+pub(crate) fn asker(seen: &Seen) -> Asker<'_> {
+    Asker::new(&seen.dataset.metadata, &seen.dataset.api_version, "Dataset", &seen.name)
+}
+
 /// Looks at the source where that is due, and says what is known of it.
 fn look(seen: &Seen, source: &TaskDataset, decision: &mut Decision) -> Known {
     let probe = Probe {
-        asker: Asker::new(&seen.dataset.metadata, &seen.dataset.api_version, "Dataset", &seen.name),
+        asker: asker(seen),
         action: Action::List,
         tasks: &seen.lists,
         nodes: &seen.nodes,
@@ -128,7 +163,11 @@ fn look(seen: &Seen, source: &TaskDataset, decision: &mut Decision) -> Known {
         active_deadline_seconds: Some(LIST_SECONDS),
         ..NodeTaskSpec::default()
     };
-    probe.look(spec, |task| is_due(seen, task, source), decision)
+    let mut looked = probe::Decision::<DatasetStatus>::default();
+    let known = probe.look(spec, |task| is_due(seen, task, source), &mut looked);
+    decision.tasks.extend(looked.tasks);
+    decision.wake = looked.wake;
+    known
 }
 
 /// Whether to look again now or not at all, where a failure alone does not decide it.
@@ -145,7 +184,7 @@ fn is_empty_target(source: &TaskDataset, failure: &TaskFailure) -> bool {
     source.writable && failure.reason == Reason::SourceNotFound
 }
 
-fn tell(seen: &Seen, valid: &Validated, source: Known, status: &mut DatasetStatus) {
+fn tell(seen: &Seen, valid: &Validated, source: Known, taken: Option<&Refusal>, status: &mut DatasetStatus) {
     let Choice { why, engine, stand_in, replicas: _, capacity } = &valid.choice;
     status.profile = text::clip(why, 512);
     let cache = if stand_in.is_empty() { format!("kept by {engine}") } else { stand_in.clone() };
@@ -157,15 +196,22 @@ fn tell(seen: &Seen, valid: &Validated, source: Known, status: &mut DatasetStatu
                 _ => DatasetPhase::Pending,
             };
             set(seen, status, condition::READY, false, reason, &words);
+            if let Some(taken) = taken {
+                set(seen, status, condition::ACCESSIBLE, false, taken.reason, &taken.message);
+            }
         }
-        Known::Answered(result) => bound(seen, valid, *capacity, &result, status, "its source answers"),
+        Known::Answered(result) => {
+            bound(seen, valid, *capacity, &result, taken, status, "its source answers");
+        }
         Known::Failed(failure) if is_empty_target(&valid.source, &failure) => {
             let nothing = TaskResult::default();
-            bound(seen, valid, *capacity, &nothing, status, "nothing was written to it yet");
+            bound(seen, valid, *capacity, &nothing, taken, status, "nothing was written to it yet");
         }
         Known::Failed(failure) => {
             status.phase = DatasetPhase::NotBound;
-            set(seen, status, condition::ACCESSIBLE, false, failure.reason, &failure.message);
+            let (reason, message) =
+                taken.map_or((failure.reason, &failure.message), |taken| (taken.reason, &taken.message));
+            set(seen, status, condition::ACCESSIBLE, false, reason, message);
             set(seen, status, condition::READY, false, failure.reason, &failure.message);
         }
     }
@@ -176,6 +222,7 @@ fn bound(
     valid: &Validated,
     capacity: Option<i64>,
     result: &TaskResult,
+    taken: Option<&Refusal>,
     status: &mut DatasetStatus,
     words: &str,
 ) {
@@ -193,7 +240,10 @@ fn bound(
         cached_percentage: text::percentage(cached, result.total_bytes),
     });
     let message = if in_place { format!("{words}; it is read in place") } else { words.to_owned() };
-    set(seen, status, condition::ACCESSIBLE, true, Reason::DatasetReady, &message);
+    match taken {
+        None => set(seen, status, condition::ACCESSIBLE, true, Reason::DatasetReady, &message),
+        Some(taken) => set(seen, status, condition::ACCESSIBLE, false, taken.reason, &taken.message),
+    }
     set(seen, status, condition::READY, true, Reason::DatasetReady, &message);
 }
 

@@ -1,10 +1,10 @@
 //! Whether an operation may start: the state of what it runs after, against `runAfter.on`.
 
 use millrace_crds::Reason;
-use millrace_crds::operation::{Outcome, RunAfter};
+use millrace_crds::operation::Outcome;
 
-use crate::name::{Name, OperationKind, OperationName};
-use crate::refusal::{Hold, Missing, Refusal};
+use crate::refusal::{Hold, Missing};
+use crate::target::Target;
 use crate::text;
 
 /// What is known of a predecessor.
@@ -14,6 +14,11 @@ pub enum Predecessor {
     Missing {
         /// An operation's name that was probably meant.
         nearest: Option<String>,
+    },
+    /// Objects of its kind cannot be seen; why.
+    Unseen {
+        /// Such as a kind that the cluster does not serve.
+        why: String,
     },
     /// It was seen, and is gone, or another one of its name is there.
     Deleted,
@@ -42,34 +47,19 @@ pub enum Gate {
     NotNeeded(String),
 }
 
-/// The operation that `run_after` names, seen from `namespace`.
-///
-/// # Errors
-/// `NotSupported` for a kind that nothing here can run after.
-pub fn target(run_after: &RunAfter, namespace: &str) -> Result<OperationName, Refusal> {
-    let word = run_after.target_kind();
-    let kind = OperationKind::of(word).ok_or_else(|| {
-        let words = OperationKind::ALL.map(OperationKind::word);
-        let message = format!(
-            "runAfter.operationType {word}: this version runs after {}.{}",
-            text::list(words, 8),
-            text::did_you_mean(text::nearest(word, words))
-        );
-        Refusal::new(Reason::NotSupported, message)
-    })?;
-    let namespace = run_after.namespace.as_deref().unwrap_or(namespace);
-    Ok(OperationName { kind, name: Name::new(namespace, &run_after.name) })
-}
-
 /// Whether an operation that runs after `target`, `on` that ending, may start.
 #[must_use]
-pub fn gate(target: &OperationName, on: Outcome, state: &Predecessor, missing: Missing) -> Gate {
+pub fn gate(target: &Target, on: Outcome, state: &Predecessor, missing: Missing) -> Gate {
     let refuse = |reason, message| Gate::Shut(Hold::refuse(reason, message));
     match (state, on) {
         (Predecessor::Missing { nearest }, _) => {
             let advice = text::did_you_mean(nearest.as_deref());
             Gate::Shut(missing.hold(&target.to_string(), Reason::NotFound, &advice))
         }
+        (Predecessor::Unseen { why }, _) => Gate::Shut(match missing {
+            Missing::Wait => Hold::Wait(format!("{target}: {why}")),
+            Missing::Fail => Hold::refuse(Reason::UnknownKind, format!("{target}: {why}")),
+        }),
         (Predecessor::Deleted, _) => refuse(
             Reason::PredecessorDeleted,
             format!("{target} was deleted before it ended: create it again, then this operation"),
@@ -88,6 +78,8 @@ pub fn gate(target: &OperationName, on: Outcome, state: &Predecessor, missing: M
 
 #[cfg(test)]
 mod tests {
+    use millrace_crds::operation::RunAfter;
+
     use super::*;
 
     /// What the gate says, in a word.
@@ -102,13 +94,16 @@ mod tests {
 
     #[test]
     fn every_state_against_every_ending() {
-        let target = OperationName { kind: OperationKind::DataLoad, name: Name::new("default", "dataload") };
+        let target = named("dataload");
         let missing = || Predecessor::Missing { nearest: None };
+        let unseen = || Predecessor::Unseen { why: "the cluster does not serve it".into() };
         let running = || Predecessor::Running { phase: "Executing".into() };
         let failed = || Predecessor::Failed { why: "DiskFull: no room".into() };
         let table = [
             (missing(), Missing::Wait, ["wait", "wait", "wait"]),
             (missing(), Missing::Fail, ["NotFound", "NotFound", "NotFound"]),
+            (unseen(), Missing::Wait, ["wait", "wait", "wait"]),
+            (unseen(), Missing::Fail, ["UnknownKind"; 3]),
             (Predecessor::Deleted, Missing::Wait, ["PredecessorDeleted"; 3]),
             (running(), Missing::Fail, ["wait", "wait", "wait"]),
             (Predecessor::Complete, Missing::Wait, ["open", "not needed", "open"]),
@@ -121,23 +116,16 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_words_are_those_that_the_manifest_uses() {
-        let run_after = RunAfter {
-            name: "dataload".into(),
-            namespace: Some("default".into()),
-            operation_type: Some("DataLoad".into()),
-            ..RunAfter::default()
-        };
-        let target = target(&run_after, "other").unwrap();
-        let gate = gate(&target, Outcome::Success, &Predecessor::Missing { nearest: None }, Missing::Wait);
-        let Gate::Shut(hold) = gate else { panic!("{gate:?}") };
-        assert_eq!(hold.to_string(), "waits for DataLoad default/dataload, which is not there yet");
+    fn named(name: &str) -> Target {
+        let run_after = RunAfter { kind: Some("DataLoad".into()), name: name.into(), ..RunAfter::default() };
+        Target::read(&run_after, "default").unwrap()
     }
 
     #[test]
-    fn other_kinds_are_refused_with_the_nearest() {
-        let run_after = RunAfter { name: "x".into(), kind: Some("Dataload".into()), ..RunAfter::default() };
-        assert!(target(&run_after, "default").unwrap_err().message.contains("Did you mean DataLoad?"));
+    fn the_words_are_those_that_the_manifest_uses() {
+        let missing = Predecessor::Missing { nearest: None };
+        let gate = gate(&named("dataload"), Outcome::Success, &missing, Missing::Wait);
+        let Gate::Shut(hold) = gate else { panic!("{gate:?}") };
+        assert_eq!(hold.to_string(), "waits for DataLoad default/dataload, which is not there yet");
     }
 }

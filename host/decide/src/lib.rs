@@ -5,7 +5,9 @@
 
 pub mod access;
 pub mod catalog;
+pub mod claim;
 pub mod dataset;
+mod fetch;
 pub mod gate;
 pub mod module;
 pub mod modules;
@@ -16,11 +18,16 @@ pub mod order;
 pub mod parameters;
 pub mod paths;
 pub mod placement;
+pub mod predecessor;
 pub mod probe;
 pub mod profile;
 pub mod quantity;
 pub mod refusal;
+pub mod schedule;
+pub mod selector;
+pub mod target;
 pub mod text;
+pub mod workload;
 
 pub use catalog::{Catalog, ShippedModule};
 pub use name::{Name, OperationKind, OperationName};

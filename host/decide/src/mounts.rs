@@ -17,6 +17,7 @@ pub fn task_dataset(dataset: &Dataset, name: &Name, path: &str) -> TaskDataset {
     TaskDataset {
         namespace: name.namespace.clone(),
         name: name.name.clone(),
+        uid: dataset.metadata.uid.clone().unwrap_or_default(),
         path: path.to_owned(),
         writable: is_writable(&dataset.spec),
         mounts: dataset.spec.mounts.iter().map(|mount| task_mount(&dataset.spec, mount, single)).collect(),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use millrace_crds::names;
+
 /// A namespaced object's name, written `namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name {
@@ -32,11 +34,15 @@ pub enum OperationKind {
     DataLoad,
     /// Run a processor.
     DataProcessing,
+    /// The same in Fluid's spelling.
+    DataProcess,
+    /// A graph of operations.
+    DataFlow,
 }
 
 impl OperationKind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::DataLoad, Self::DataProcessing];
+    pub const ALL: [Self; 4] = [Self::DataLoad, Self::DataProcessing, Self::DataProcess, Self::DataFlow];
 
     /// The kind as manifests write it.
     #[must_use]
@@ -44,6 +50,19 @@ impl OperationKind {
         match self {
             Self::DataLoad => "DataLoad",
             Self::DataProcessing => "DataProcessing",
+            Self::DataProcess => "DataProcess",
+            Self::DataFlow => "DataFlow",
+        }
+    }
+
+    /// The resource as paths have it.
+    #[must_use]
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::DataLoad => "dataloads",
+            Self::DataProcessing => "dataprocessings",
+            Self::DataProcess => "dataprocesses",
+            Self::DataFlow => "dataflows",
         }
     }
 
@@ -51,7 +70,8 @@ impl OperationKind {
     #[must_use]
     pub fn group(self) -> &'static str {
         match self {
-            Self::DataLoad | Self::DataProcessing => "data.fluid.io",
+            Self::DataLoad | Self::DataProcessing | Self::DataProcess => "data.fluid.io",
+            Self::DataFlow => names::DOMAIN,
         }
     }
 
@@ -61,14 +81,10 @@ impl OperationKind {
         format!("{}/v1alpha1", self.group())
     }
 
-    /// The kind that manifests write as `word`. `DataProcess` is Fluid's spelling of DataProcessing.
+    /// The kind that manifests write as `word`.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
-        match word {
-            "DataLoad" => Some(Self::DataLoad),
-            "DataProcessing" | "DataProcess" => Some(Self::DataProcessing),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 

@@ -1,6 +1,6 @@
-//! The order in which operations run, and the circles in which none of them can.
+//! Circles: operations that run after one another, so that none of them can start.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::name::OperationName;
 
@@ -16,72 +16,44 @@ fn circle(names: &[OperationName]) -> String {
 
 /// The circle that `start` is in, if following `after` from it comes back to it.
 ///
-/// Looks at no operation twice, so the work is bounded by the length of the chain.
+/// Looks at no operation twice, so the work is bounded by what can be reached. A circle further up
+/// that `start` is not part of is told at its own members.
+///
+/// # Errors
+/// The circle, `start` first.
 pub fn cycle_from(
     start: &OperationName,
-    mut after: impl FnMut(&OperationName) -> Option<OperationName>,
+    mut after: impl FnMut(&OperationName) -> Vec<OperationName>,
 ) -> Result<(), Cycle> {
-    let mut chain = vec![start.clone()];
-    let mut seen = BTreeSet::from([start.clone()]);
-    while let Some(next) = chain.last().and_then(&mut after) {
-        if next == *start {
-            return Err(Cycle(chain));
+    // What each was reached from, so that the way back can be told.
+    let mut reached: BTreeMap<OperationName, OperationName> = BTreeMap::new();
+    let mut open = vec![start.clone()];
+    while let Some(at) = open.pop() {
+        for next in after(&at) {
+            if next == *start {
+                return Err(Cycle(way(start, &at, &reached)));
+            }
+            if !reached.contains_key(&next) {
+                reached.insert(next.clone(), at.clone());
+                open.push(next);
+            }
         }
-        if !seen.insert(next.clone()) {
-            // A circle further up: its own members say so.
-            return Ok(());
-        }
-        chain.push(next);
     }
     Ok(())
 }
 
-/// One operation of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlanLine {
-    /// The operation.
-    pub operation: OperationName,
-    /// What it runs after, if anything.
-    pub after: Option<OperationName>,
-    /// How many run before it, one after another; 0 starts at once.
-    pub depth: usize,
-    /// What it runs after is not among the operations given.
-    pub after_is_missing: bool,
-}
-
-/// The operations in an order in which each comes after what it runs after; equals stay as given.
-///
-/// # Errors
-/// The first circle found.
-pub fn order(operations: &[(OperationName, Option<OperationName>)]) -> Result<Vec<PlanLine>, Cycle> {
-    let after: BTreeMap<_, _> = operations.iter().map(|(name, after)| (name, after.as_ref())).collect();
-    let mut lines = Vec::with_capacity(operations.len());
-    for (operation, target) in operations {
-        cycle_from(operation, |name| after.get(name).copied().flatten().cloned())?;
-        lines.push(PlanLine {
-            operation: operation.clone(),
-            after: target.clone(),
-            depth: depth(operation, &after),
-            after_is_missing: target.as_ref().is_some_and(|target| !after.contains_key(target)),
-        });
+/// The way from `start` to `end`, both included.
+fn way(
+    start: &OperationName,
+    end: &OperationName,
+    reached: &BTreeMap<OperationName, OperationName>,
+) -> Vec<OperationName> {
+    let mut way = vec![end.clone()];
+    while let Some(before) = way.last().filter(|last| *last != start).and_then(|last| reached.get(last)) {
+        way.push(before.clone());
     }
-    // Stable, so that operations of one depth stay in the order of the manifests.
-    lines.sort_by_key(|line| line.depth);
-    Ok(lines)
-}
-
-/// How many are before `operation`. It may lead into a circle that it is not part of: bounded by their number.
-fn depth(operation: &OperationName, after: &BTreeMap<&OperationName, Option<&OperationName>>) -> usize {
-    let mut steps = 0;
-    let mut at = operation;
-    while let Some(Some(next)) = after.get(at) {
-        if steps > after.len() {
-            break;
-        }
-        steps = steps.saturating_add(1);
-        at = next;
-    }
-    steps
+    way.reverse();
+    way
 }
 
 #[cfg(test)]
@@ -94,46 +66,49 @@ mod tests {
         OperationName { kind: OperationKind::DataLoad, name: Name::new("default", name) }
     }
 
-    fn chain(pairs: &[(&str, &str)]) -> Vec<(OperationName, Option<OperationName>)> {
-        pairs
-            .iter()
-            .map(|(operation, after)| (name(operation), (!after.is_empty()).then(|| name(after))))
-            .collect()
-    }
-
-    #[test]
-    fn each_comes_after_what_it_runs_after() {
-        let lines =
-            order(&chain(&[("c", "b"), ("b", "a"), ("x", ""), ("a", ""), ("y", "elsewhere")])).unwrap();
-        let words: Vec<(&str, usize)> =
-            lines.iter().map(|line| (line.operation.name.name.as_str(), line.depth)).collect();
-        assert_eq!(words, [("x", 0), ("a", 0), ("b", 1), ("y", 1), ("c", 2)]);
-        assert!(lines[3].after_is_missing);
+    fn cycle(start: &str, links: &[(&str, &[&str])]) -> Result<(), Cycle> {
+        cycle_from(&name(start), |at| {
+            let found = links.iter().find(|(from, _)| name(from) == *at);
+            found.map(|(_, after)| after.iter().map(|one| name(one)).collect()).unwrap_or_default()
+        })
     }
 
     #[test]
     fn circles_are_named_in_full() {
-        let cycle = order(&chain(&[("a", "b"), ("b", "c"), ("c", "a")])).unwrap_err();
-        assert!(
-            cycle.to_string().ends_with(
-                "DataLoad default/a → DataLoad default/b → DataLoad default/c → DataLoad default/a"
-            )
-        );
-        assert!(order(&chain(&[("a", "a")])).is_err());
+        let links: &[(&str, &[&str])] = &[("a", &["x", "b"]), ("b", &["c"]), ("c", &["a"]), ("y", &["a"])];
+        let told = cycle("a", links).unwrap_err().to_string();
+        let wanted = "DataLoad default/a → DataLoad default/b → DataLoad default/c → DataLoad default/a";
+        assert!(told.ends_with(wanted), "{told}");
+        assert!(cycle("y", links).is_ok(), "it leads into a circle and is in none");
+        assert!(cycle("a", &[("a", &["a"])]).is_err());
+        assert!(cycle("a", &[("a", &["b", "c"]), ("b", &["d"]), ("c", &["d"])]).is_ok());
     }
 
     proptest! {
         #[test]
-        fn order_holds_or_a_circle_is_shown(links in proptest::collection::vec(0usize..12, 1..12)) {
-            let pairs: Vec<_> = links.iter().enumerate()
-                .map(|(index, after)| (name(&format!("n{index}")), Some(name(&format!("n{after}")))))
-                .collect();
-            match order(&pairs) {
-                Ok(lines) => for (index, line) in lines.iter().enumerate() {
-                    let before = lines.iter().position(|other| Some(&other.operation) == line.after.as_ref());
-                    prop_assert!(before.is_none_or(|before| before < index));
-                },
-                Err(Cycle(names)) => prop_assert!(!names.is_empty()),
+        fn a_circle_is_told_exactly_where_one_comes_back(
+            links in proptest::collection::vec((0usize..8, 0usize..8), 0..16),
+        ) {
+            let after = |at: usize| links.iter().filter(move |(from, _)| *from == at).map(|(_, to)| *to);
+            for start in 0..8 {
+                // Everything that can be reached, the long way.
+                let mut reached = vec![false; 8];
+                for _ in 0..8 {
+                    let from: Vec<usize> = (0..8).filter(|at| *at == start || reached[*at]).collect();
+                    from.into_iter().flat_map(after).for_each(|to| reached[to] = true);
+                }
+                let found = cycle_from(&name(&format!("n{start}")), |at| {
+                    let at: usize = at.name.name[1..].parse().unwrap();
+                    after(at).map(|to| name(&format!("n{to}"))).collect()
+                });
+                prop_assert_eq!(found.is_err(), reached[start]);
+                if let Err(Cycle(way)) = found {
+                    let steps = way.iter().zip(way.iter().cycle().skip(1));
+                    for (from, to) in steps {
+                        let number = |name: &OperationName| name.name.name[1..].parse::<usize>().unwrap();
+                        prop_assert!(after(number(from)).any(|next| next == number(to)));
+                    }
+                }
             }
         }
     }

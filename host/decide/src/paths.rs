@@ -119,6 +119,7 @@ mod tests {
         TaskDataset {
             namespace: "default".into(),
             name: path.trim_matches('/').into(),
+            uid: String::new(),
             path: path.into(),
             writable,
             mounts: vec![mount],

@@ -1,6 +1,6 @@
 //! Which nodes can work, and which of them should: those that hold the data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -30,6 +30,8 @@ pub struct Node {
     pub labels: BTreeMap<String, String>,
     /// Bytes and files that it holds, per Dataset.
     pub held: BTreeMap<Name, (i64, i64)>,
+    /// UIDs of the Datasets that pods on it wait to mount.
+    pub wanted: BTreeSet<String>,
 }
 
 impl Node {
@@ -52,6 +54,7 @@ impl Node {
             capacity_bytes: status.capacity_bytes,
             labels,
             held: held.collect(),
+            wanted: status.wanted.into_iter().map(|wanted| wanted.uid).collect(),
         }
     }
 

@@ -19,9 +19,9 @@ use crate::placement::{self, Node, later};
 use crate::text;
 
 /// The pause after a failure that another look may mend.
-const SOON: SignedDuration = SignedDuration::from_secs(10);
+pub(crate) const SOON: SignedDuration = SignedDuration::from_secs(10);
 /// The pause after one that somebody has to mend.
-const LATER: SignedDuration = SignedDuration::from_secs(60);
+pub(crate) const LATER: SignedDuration = SignedDuration::from_secs(60);
 
 /// What is to be done about an object whose status is an `S`.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,11 +74,18 @@ impl<'a> Asker<'a> {
         Self { api_version, kind, name, uid, generation: metadata.generation.unwrap_or(1).max(1) }
     }
 
-    /// The task of its look number `attempt`.
-    fn task(&self, action: Action, attempt: i32, node: &str, spec: NodeTaskSpec) -> NodeTask {
+    /// The generation that its tasks speak of.
+    pub(crate) fn generation(&self) -> i64 {
+        self.generation
+    }
+
+    /// Its task number `attempt` for `action`.
+    pub(crate) fn task(&self, action: Action, attempt: i32, node: &str, spec: NodeTaskSpec) -> NodeTask {
         let (name, uid) = (&self.name.name, self.uid.clone());
-        let parts = [self.generation.to_string(), attempt.to_string()];
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let (generation, number) = (self.generation.to_string(), attempt.to_string());
+        let mut parts = vec![generation.as_str(), number.as_str()];
+        // One look is enough for all nodes; a load is on each.
+        parts.extend((action == Action::Load).then_some(node));
         let metadata = ObjectMeta {
             name: Some(names::made_name(name, &uid, &action.to_string(), &parts)),
             namespace: Some(self.name.namespace.clone()),
@@ -131,7 +138,7 @@ impl Probe<'_> {
         is_due: impl Fn(&NodeTask) -> Option<bool>,
         decision: &mut Decision<S>,
     ) -> Known {
-        let mine = self.tasks.iter().filter(|task| task.spec.epoch == self.asker.generation);
+        let mine = self.looks().filter(|task| task.spec.epoch == self.asker.generation);
         let latest = mine.max_by_key(|task| task.spec.attempt);
         self.remove_older(latest, decision);
         let Some(task) = latest else {
@@ -145,10 +152,14 @@ impl Probe<'_> {
         known
     }
 
+    /// The asker may have tasks of other kinds.
+    fn looks(&self) -> impl Iterator<Item = &NodeTask> {
+        self.tasks.iter().filter(|task| task.spec.action == self.action)
+    }
+
     fn remove_older<S>(&self, latest: Option<&NodeTask>, decision: &mut Decision<S>) {
         let older = self
-            .tasks
-            .iter()
+            .looks()
             .filter(|task| is_finished(task) && latest.is_some_and(|latest| !std::ptr::eq(*task, latest)));
         decision.tasks.extend(older.map(|task| TaskChange::Remove {
             name: task_name(task).to_owned(),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use millrace_data::store::StorePolicy;
 
+use crate::metrics::Metrics;
 use crate::process::ProgramCommand;
 
 /// Everything that an agent is told; nothing else is read from the environment.
@@ -31,12 +32,16 @@ pub struct AgentConfig {
     pub stores: StorePolicy,
     /// Bytes that the cache may take; the disk decides unless said.
     pub cache_quota: Option<u64>,
+    /// The folder that it shares with the volume plugin; none where there are no pods.
+    pub volumes: Option<PathBuf>,
     /// The program that is a runner: [`crate::runner_main`] is its `main`.
     pub runner: ProgramCommand,
     /// The program that compiles: [`crate::compile_worker_main`] is its `main`.
     pub compile_worker: ProgramCommand,
     /// What time it is, for status fields only.
     pub clock: Clock,
+    /// What it counts.
+    pub metrics: Metrics,
 }
 
 /// Tells the time.
@@ -77,9 +82,11 @@ impl AgentConfig {
             shipped: BTreeMap::new(),
             stores,
             cache_quota: None,
+            volumes: None,
             runner: ProgramCommand::current("runner"),
             compile_worker: ProgramCommand::current("compile-worker"),
             clock: Arc::new(jiff::Timestamp::now),
+            metrics: Metrics::default(),
         }
     }
 }

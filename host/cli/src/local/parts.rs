@@ -9,7 +9,7 @@ use millrace_cluster::ApiServer;
 use millrace_crds::names::LOCAL_NODE;
 use millrace_data::secret::Secret;
 use millrace_data::store::{SPELLINGS, StorePolicy};
-use millrace_decide::{Missing, ShippedModule};
+use millrace_decide::Missing;
 use millrace_node::{Agent, AgentConfig};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -87,7 +87,7 @@ impl Parts {
 
     fn start_controller(&mut self, modules: &Modules) {
         let config = millrace_controller::Config {
-            modules: modules.iter().map(shipped).collect(),
+            modules: modules.iter().map(Module::shipped).collect(),
             local: true,
             // Nobody else can create what the manifests lack.
             missing: Missing::Fail,
@@ -115,19 +115,8 @@ fn agent_config(node: &str, home: &Path, modules: &Modules, options: &Options) -
     config.threads = options.threads.unwrap_or(config.threads);
     config.durable = options.durable;
     config.require_sandbox = options.require_sandbox;
-    config.shipped = modules.iter().map(|module| (module.info.digest.clone(), module.wasm.clone())).collect();
+    config.shipped = modules.by_digest();
     config
-}
-
-fn shipped(module: &Module) -> ShippedModule {
-    let descriptor = &module.info.descriptor;
-    ShippedModule {
-        name: descriptor.name.clone(),
-        version: descriptor.version.clone(),
-        digest: module.info.digest.clone(),
-        // A descriptor was JSON before it was read.
-        descriptor: serde_json::to_value(descriptor).unwrap_or_default(),
-    }
 }
 
 /// The options that the user's shell holds for S3, such as `AWS_PROFILE`'s keys exported.

@@ -41,7 +41,7 @@ impl Manager {
 pub(crate) struct Managers(Vec<Manager>);
 
 /// Metadata that the server keeps, which nobody manages.
-const UNMANAGED: [&[&str]; 13] = [
+const UNMANAGED: [&[&str]; 12] = [
     &["apiVersion"],
     &["kind"],
     &["metadata", "name"],
@@ -54,7 +54,6 @@ const UNMANAGED: [&[&str]; 13] = [
     &["metadata", "generation"],
     &["metadata", "managedFields"],
     &["metadata", "resourceVersion"],
-    &["metadata", "generateName"],
 ];
 
 impl Managers {

@@ -51,7 +51,7 @@ impl Rule {
     }
 
     /// Evaluates the rule; `None` if it holds.
-    fn check(&self, context: &Context<'_>, path: &str, shown: &str) -> Option<FieldError> {
+    fn check(&self, context: &Context<'_>, path: &str, value: &Value, kind: &str) -> Option<FieldError> {
         let place =
             self.field_path.as_ref().map_or_else(|| path.to_owned(), |inner| format!("{path}{inner}"));
         match self.program.execute(context) {
@@ -59,16 +59,16 @@ impl Rule {
             Ok(CelValue::Bool(false)) => {
                 let reason = self.reason.as_deref().unwrap_or_default();
                 let place = place.trim_start_matches('.');
-                Some(FieldError::rule_with_reason(place, shown, &self.words(context), reason))
+                Some(FieldError::rule_with_reason(place, value, &self.words(context), reason))
             }
-            Ok(_) => Some(FieldError::rule(
+            Ok(_) => Some(FieldError::rule_not_evaluated(
                 path,
-                shown,
+                kind,
                 &format!("rule did not evaluate to a bool: {}", self.source),
             )),
-            Err(error) => Some(FieldError::rule(
+            Err(error) => Some(FieldError::rule_not_evaluated(
                 path,
-                shown,
+                kind,
                 &format!("{error} evaluating rule: {}", self.words(context)),
             )),
         }
@@ -186,7 +186,7 @@ impl Walk<'_> {
         }
         let mut context = self.functions.new_inner_scope();
         context.add_variable_from_value("self", convert::to_cel(node, value));
-        let shown = node.kind.map_or("object", super::Kind::name);
+        let kind = node.kind.map_or("object", super::Kind::name);
         for rule in &node.rules {
             let mut scope = context.new_inner_scope();
             if rule.is_transition {
@@ -195,7 +195,7 @@ impl Walk<'_> {
                     None => continue,
                 }
             }
-            self.errors.extend(rule.check(&scope, path, shown));
+            self.errors.extend(rule.check(&scope, path, value, kind));
         }
     }
 }

@@ -123,22 +123,29 @@ impl FieldError {
         Self::new(path, FaultKind::Forbidden, format!("Forbidden: {detail}"))
     }
 
-    /// A CEL rule failed; `shown` is the type of the value it was held against.
-    pub(super) fn rule(path: &str, shown: &str, detail: &str) -> Self {
-        let path = if path.is_empty() { "<nil>" } else { path };
-        Self::new(path, FaultKind::Cel, format!("Invalid value: {shown:?}: {detail}"))
+    /// A CEL rule failed on this value, which is shown where it is short: not an object, not a list.
+    pub(super) fn rule(path: &str, value: &Value, detail: &str) -> Self {
+        let shown = match value {
+            Value::Object(_) | Value::Array(_) => String::new(),
+            other => format!("{other}: "),
+        };
+        Self::new(or_nil(path), FaultKind::Cel, format!("Invalid value: {shown}{detail}"))
+    }
+
+    /// A CEL rule could not be evaluated on a value of this type.
+    pub(super) fn rule_not_evaluated(path: &str, kind: &str, detail: &str) -> Self {
+        Self::new(or_nil(path), FaultKind::Cel, format!("Invalid value: {kind:?}: {detail}"))
     }
 
     /// As [`FieldError::rule`], for a rule that names another reason than an invalid value.
-    pub(super) fn rule_with_reason(path: &str, shown: &str, detail: &str, reason: &str) -> Self {
-        let path = if path.is_empty() { "<nil>" } else { path };
+    pub(super) fn rule_with_reason(path: &str, value: &Value, detail: &str, reason: &str) -> Self {
         match reason {
-            "FieldValueRequired" => Self::required(path, detail),
-            "FieldValueForbidden" => Self::forbidden(path, detail),
+            "FieldValueRequired" => Self::required(or_nil(path), detail),
+            "FieldValueForbidden" => Self::forbidden(or_nil(path), detail),
             "FieldValueDuplicate" => {
-                Self::new(path, FaultKind::Duplicate, format!("Duplicate value: {shown:?}: {detail}"))
+                Self::new(or_nil(path), FaultKind::Duplicate, format!("Duplicate value: {value}: {detail}"))
             }
-            _ => Self::rule(path, shown, detail),
+            _ => Self::rule(path, value, detail),
         }
     }
 
@@ -149,8 +156,13 @@ impl FieldError {
 
     pub(super) fn rules_not_checked() -> Self {
         let detail = "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation";
-        Self::new("<nil>", FaultKind::Invalid, format!("Invalid value: \"null\": {detail}"))
+        Self::new("<nil>", FaultKind::Invalid, format!("Invalid value: null: {detail}"))
     }
+}
+
+/// The path of the whole object, as the API server writes it.
+fn or_nil(path: &str) -> &str {
+    if path.is_empty() { "<nil>" } else { path }
 }
 
 fn plain(value: &Value) -> String {

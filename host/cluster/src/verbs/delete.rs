@@ -158,11 +158,9 @@ fn propagation(policy: &str) -> Result<Propagation, Refusal> {
 }
 
 fn success(call: &Call, object: &Value) -> Value {
-    json!({
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-        "details": {
-            "name": object::name(object), "group": call.resource.group,
-            "kind": call.resource.plural, "uid": object::uid(object),
-        },
-    })
+    let group = Some(json!(call.resource.group)).filter(|_| !call.resource.group.is_empty());
+    let mut details =
+        json!({"name": object::name(object), "kind": call.resource.plural, "uid": object::uid(object)});
+    object::set_field(&mut details, "group", group);
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
 }

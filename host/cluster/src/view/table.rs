@@ -19,32 +19,40 @@ pub(super) fn table(core: &Core, resource: &Resource, objects: &[Arc<Value>], me
     })
 }
 
+/// What the API server says of the two columns every kind has.
+const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
+const AGE: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+
 /// The name comes first; a kind without columns of its own shows its age.
 fn columns(resource: &Resource) -> Vec<Column> {
-    let mut columns = vec![column("Name", "string", "name", ".metadata.name")];
+    let mut columns = vec![column("Name", "string", "name", ".metadata.name", NAME)];
     if resource.columns.is_empty() {
-        columns.push(column("Age", "date", "", ".metadata.creationTimestamp"));
+        columns.push(column("Age", "date", "", ".metadata.creationTimestamp", AGE));
     } else {
         columns.extend(resource.columns.iter().cloned());
     }
     columns
 }
 
-fn column(name: &str, kind: &str, format: &str, path: &str) -> Column {
+fn column(name: &str, kind: &str, format: &str, path: &str, description: &str) -> Column {
     Column {
         name: name.to_owned(),
         kind: kind.to_owned(),
         format: format.to_owned(),
-        description: String::new(),
+        description: description.to_owned(),
         priority: 0,
         path: path.to_owned(),
     }
 }
 
 fn definition(column: &Column) -> Value {
+    let description = match column.description.as_str() {
+        "" => format!("Custom resource definition column (in JSONPath format): {}", column.path),
+        given => given.to_owned(),
+    };
     json!({
         "name": column.name, "type": column.kind, "format": column.format,
-        "description": column.description, "priority": column.priority,
+        "description": description, "priority": column.priority,
     })
 }
 

@@ -43,7 +43,7 @@ fn a_rule_sees_its_value_and_speaks_at_its_path() {
     assert_eq!(errors(schema.clone(), json!({"least": 1, "most": 2}), None), Vec::<String>::new());
     assert_eq!(
         errors(schema, json!({"least": 3, "most": 2}), None),
-        ["spec: Invalid value: \"object\": least is above most"]
+        ["spec: Invalid value: least is above most"]
     );
 }
 
@@ -51,15 +51,9 @@ fn a_rule_sees_its_value_and_speaks_at_its_path() {
 fn words_may_be_computed_or_are_the_rule_itself() {
     let rule = json!({"rule": "self < 5", "messageExpression": "'is ' + string(self) + ', not below 5'"});
     let schema = field("x", with_rule(json!({"type": "integer"}), rule));
-    assert_eq!(
-        errors(schema, json!({"x": 7}), None),
-        ["spec.x: Invalid value: \"integer\": is 7, not below 5"]
-    );
+    assert_eq!(errors(schema, json!({"x": 7}), None), ["spec.x: Invalid value: 7: is 7, not below 5"]);
     let schema = field("x", with_rule(json!({"type": "integer"}), json!({"rule": "self < 5"})));
-    assert_eq!(
-        errors(schema, json!({"x": 7}), None),
-        ["spec.x: Invalid value: \"integer\": failed rule: self < 5"]
-    );
+    assert_eq!(errors(schema, json!({"x": 7}), None), ["spec.x: Invalid value: 7: failed rule: self < 5"]);
 }
 
 #[test]
@@ -83,7 +77,7 @@ fn transition_rules_compare_with_the_stored_object() {
     assert!(errors(schema.clone(), json!({"x": "two"}), Some(json!({}))).is_empty());
     assert_eq!(
         errors(schema, json!({"x": "two"}), changed()),
-        ["spec.x: Invalid value: \"string\": x is fixed"]
+        ["spec.x: Invalid value: \"two\": x is fixed"]
     );
     let optional = json!({"rule": "oldSelf.hasValue() || self == 'first'", "optionalOldSelf": true, "message": "begin with first"});
     let schema = field("x", with_rule(json!({"type": "string"}), optional));
@@ -101,10 +95,7 @@ fn elements_of_keyed_lists_are_compared_by_key() {
     let old = json!({"list": [{"name": "a", "size": 1}, {"name": "b", "size": 5}]});
     let moved =
         json!({"list": [{"name": "b", "size": 5}, {"name": "c", "size": 0}, {"name": "a", "size": 0}]});
-    assert_eq!(
-        errors(field("list", list), moved, Some(old)),
-        ["spec.list[2]: Invalid value: \"object\": may only grow"]
-    );
+    assert_eq!(errors(field("list", list), moved, Some(old)), ["spec.list[2]: Invalid value: may only grow"]);
 }
 
 #[test]
@@ -116,10 +107,7 @@ fn maps_are_data_and_their_paths_are_keys() {
     );
     assert_eq!(
         errors(field("map", map), json!({"map": {"a.b": "bad"}}), None),
-        [
-            "spec.map: Invalid value: \"object\": a.b is taken",
-            "spec.map[a.b]: Invalid value: \"string\": is bad"
-        ]
+        ["spec.map: Invalid value: a.b is taken", "spec.map[a.b]: Invalid value: \"bad\": is bad"]
     );
 }
 
@@ -174,9 +162,6 @@ async fn the_server_holds_writes_to_the_rules() {
     locks.create(&PostParams::default(), &object("Lock", "a", json!({"spec": {"x": "one"}}))).await.unwrap();
     let patch = Patch::Merge(json!({"spec": {"x": "two"}}));
     let refusal = refused(locks.patch("a", &PatchParams::default(), &patch).await);
-    assert_eq!(
-        refusal.message,
-        "Lock.test.dev \"a\" is invalid: spec.x: Invalid value: \"string\": x is fixed"
-    );
+    assert_eq!(refusal.message, "Lock.test.dev \"a\" is invalid: spec.x: Invalid value: \"two\": x is fixed");
     assert_eq!((refusal.code, cause_fields(&refusal)), (422, vec!["spec.x".to_owned()]));
 }

@@ -1,5 +1,6 @@
 //! How each kind is kept, and what a change of it concerns.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -8,14 +9,16 @@ use kube::{Resource, ResourceExt};
 use millrace_crds::dataset::{Dataset, DatasetGroup};
 use millrace_crds::node_task::Action;
 use millrace_crds::{
-    CacheNode, DataLoad, DataProcessing, NodeTask, ProcessorModule, Reason, RuntimeProfile, condition,
+    CacheNode, DataFlow, DataLoad, DataProcess, DataProcessing, NodeTask, ProcessorModule, Reason,
+    RuntimeProfile, condition,
 };
 use millrace_decide::operation::Operation;
 use millrace_decide::placement::Node;
-use millrace_decide::{Name, OperationKind, OperationName, gate};
+use millrace_decide::target::{Target, TargetKind, Which};
+use millrace_decide::{Name, OperationKind, OperationName};
 use serde::de::DeserializeOwned;
 
-use super::Objects;
+use super::{Awaited, Objects};
 use crate::key::Key;
 
 /// A kind that is watched.
@@ -28,6 +31,10 @@ pub(crate) trait Cached:
     + Sync
     + 'static
 {
+    /// The label that chooses which of them are watched; all unless said.
+    fn selector() -> Option<&'static str> {
+        None
+    }
     /// Keeps the object; says what has to be looked at.
     fn put(objects: &mut Objects, kind: &Self::DynamicType, object: Self) -> Vec<Key>;
     /// Forgets the object; says what has to be looked at.
@@ -118,7 +125,7 @@ macro_rules! cached_operation {
     )+};
 }
 
-cached_operation!(DataLoad, DataProcessing);
+cached_operation!(DataLoad, DataProcessing, DataProcess, DataFlow);
 
 fn put_operation(objects: &mut Objects, operation: Operation) -> Vec<Key> {
     let name = operation.name.clone();
@@ -128,20 +135,43 @@ fn put_operation(objects: &mut Objects, operation: Operation) -> Vec<Key> {
     }
     index(objects, &operation);
     let mut keys = vec![Key::Operation(name.clone())];
-    // What runs after it cares how it stands, not how far it is.
+    // What runs after it, or made it, cares how it stands, not how far it is.
     let stands = |one: &Operation| (one.status.phase, one.uid.clone(), one.deleting.is_some());
-    let before = old.as_ref().map(|old| stands(old));
-    if before.as_ref() != Some(&stands(&operation)) {
-        keys.extend(objects.dependents.get(&name).cloned().map(Key::Operation));
+    if old.as_deref().map(stands) != Some(stands(&operation)) {
+        keys.extend(awaiting(objects, &operation));
         keys.extend(finished(objects, &operation));
     }
-    // What it runs after is kept while it is awaited, so that one cares when this starts.
-    let started = |one: &Operation| one.status.start_time.is_some() || one.status.phase.is_finished();
-    if started(&operation) && !old.is_some_and(|old| started(&old)) {
-        keys.extend(after(&operation).map(Key::Operation));
+    // A flow also says for what its steps wait.
+    let waits = |one: &Operation| one.status.waiting_for.clone();
+    if old.as_deref().map(waits) != Some(waits(&operation)) {
+        keys.extend(operation.owner.iter().map(|owner| Key::Operation(owner.name.clone())));
+    }
+    // What it runs after is kept while it is awaited, so that one cares when this starts or has seen its end.
+    let held_up = |one: &Operation| {
+        let done = one.status.predecessors.iter().filter(|before| before.done).count();
+        is_waiting(one).then_some(done)
+    };
+    if old.as_deref().map(held_up) != Some(held_up(&operation)) {
+        keys.extend(predecessors(&operation).map(Key::Operation));
     }
     objects.operations.insert(name, Arc::new(operation));
     keys
+}
+
+/// Whether it may still wait for what it runs after.
+pub(super) fn is_waiting(operation: &Operation) -> bool {
+    operation.status.start_time.is_none() && !operation.status.phase.is_finished()
+}
+
+/// Everything that waits for an operation: by name, by labels, as the maker, or for the maker's runs.
+fn awaiting(objects: &Objects, operation: &Operation) -> Vec<Key> {
+    let name = &operation.name;
+    let mut awaited =
+        vec![Awaited::Operation(name.clone()), Awaited::Operations(name.kind, name.name.namespace.clone())];
+    let owner = operation.owner.as_ref().map(|owner| owner.name.clone());
+    awaited.extend(owner.clone().map(Awaited::Operation));
+    let waiting = awaited.iter().flat_map(|one| objects.dependents.get(one).cloned());
+    waiting.chain(owner).map(Key::Operation).collect()
 }
 
 /// What an operation that ended wrote to, or loaded, has changed.
@@ -163,15 +193,34 @@ fn remove_operation(objects: &mut Objects, name: &OperationName) -> Vec<Key> {
     let mut keys = vec![Key::Operation(name.clone())];
     if let Some(old) = objects.operations.remove(name) {
         unindex(objects, &old);
-        keys.extend(after(&old).map(Key::Operation));
+        keys.extend(predecessors(&old).map(Key::Operation));
+        keys.extend(awaiting(objects, &old));
     }
-    keys.extend(objects.dependents.get(name).cloned().map(Key::Operation));
     keys
 }
 
-fn after(operation: &Operation) -> Option<OperationName> {
-    let run_after = operation.ask.fields().run_after.as_ref()?;
-    gate::target(run_after, &operation.name.name.namespace).ok()
+/// What an operation runs after, as far as it can be read.
+pub(super) fn targets(operation: &Operation) -> impl Iterator<Item = Target> {
+    let namespace = &operation.name.name.namespace;
+    operation.ask.fields().predecessors().filter_map(|one| Target::read(one, namespace).ok())
+}
+
+/// The operations that an operation runs after by name.
+pub(super) fn predecessors(operation: &Operation) -> impl Iterator<Item = OperationName> {
+    targets(operation).filter_map(|target| target.operation())
+}
+
+/// Under what a change of a target is told.
+fn awaited(target: Target) -> Awaited {
+    let Target { kind, namespace, which } = target;
+    match (kind, which) {
+        (TargetKind::Operation(kind), Which::Named(name)) => {
+            Awaited::Operation(OperationName { kind, name: Name { namespace, name } })
+        }
+        (TargetKind::Operation(kind), Which::Labelled(_)) => Awaited::Operations(kind, namespace),
+        (TargetKind::Workload(kind), Which::Named(name)) => Awaited::Workload(kind, Name { namespace, name }),
+        (TargetKind::Workload(kind), Which::Labelled(_)) => Awaited::Workloads(kind, namespace),
+    }
 }
 
 /// The namespace in which an operation looks for its module.
@@ -193,11 +242,17 @@ fn index(objects: &mut Objects, operation: &Operation) {
     let key = Key::Operation(name.clone());
     let waits = matches!(status.reason, Some(Reason::NoNode | Reason::NodeLost));
     set_homeless(objects, &key, waits && !status.phase.is_finished());
+    if let Some(owner) = &operation.owner {
+        objects.children.insert(owner.uid.clone(), name.clone());
+    }
     if status.phase.is_finished() {
         return;
     }
-    if let Some(after) = after(operation) {
-        objects.dependents.insert(after, name.clone());
+    for target in targets(operation) {
+        if let TargetKind::Workload(kind) = &target.kind {
+            objects.seekers_of_kind.insert(kind.clone(), name.clone());
+        }
+        objects.dependents.insert(awaited(target), name.clone());
     }
     for dataset in named_datasets(operation) {
         objects.users.insert(dataset, name.clone());
@@ -210,8 +265,14 @@ fn index(objects: &mut Objects, operation: &Operation) {
 fn unindex(objects: &mut Objects, operation: &Operation) {
     let name = &operation.name;
     objects.homeless.remove(&Key::Operation(name.clone()));
-    if let Some(after) = after(operation) {
-        objects.dependents.remove(&after, name);
+    for target in targets(operation) {
+        if let TargetKind::Workload(kind) = &target.kind {
+            objects.seekers_of_kind.remove(kind, name);
+        }
+        objects.dependents.remove(&awaited(target), name);
+    }
+    if let Some(owner) = &operation.owner {
+        objects.children.remove(&owner.uid, name);
     }
     for dataset in named_datasets(operation) {
         objects.users.remove(&dataset, name);
@@ -289,18 +350,27 @@ fn appeared(old: Option<&CacheNode>, new: &CacheNode) -> bool {
     before.labels != after.labels || after.seen.is_some_and(|seen| !before.is_alive(seen))
 }
 
-/// The Datasets of which a node holds something else than before.
+/// The Datasets of which a node holds something else than before, or that its pods wait for anew.
 fn changed_datasets(old: Option<&CacheNode>, new: &CacheNode) -> Vec<Key> {
-    let held = |node: &CacheNode| node.status.clone().map(|status| status.datasets).unwrap_or_default();
-    let (before, after) = (old.map(held).unwrap_or_default(), held(new));
-    let changed = before
-        .iter()
-        .filter(|one| !after.contains(one))
-        .chain(after.iter().filter(|one| !before.contains(one)));
-    changed
-        .map(|one| Name::new(&one.namespace, &one.name))
+    let (before, after) = (old.map(said).unwrap_or_default(), said(new));
+    before
+        .symmetric_difference(&after)
+        .map(|(name, _)| name.clone())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
         .flat_map(|name| DatasetGroup::ALL.map(|group| Key::Dataset(group, name.clone())))
         .collect()
+}
+
+/// What a node holds of each Dataset, and which ones its pods wait for.
+fn said(node: &CacheNode) -> HashSet<(Name, Option<(i64, i64)>)> {
+    let Some(status) = &node.status else { return HashSet::new() };
+    let held = status
+        .datasets
+        .iter()
+        .map(|held| (Name::new(&held.namespace, &held.name), Some((held.cached_bytes, held.cached_files))));
+    let wanted = status.wanted.iter().map(|wanted| (Name::new(&wanted.namespace, &wanted.name), None));
+    held.chain(wanted).collect()
 }
 
 impl Cached for ProcessorModule {

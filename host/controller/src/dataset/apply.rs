@@ -6,7 +6,7 @@ use kube::api::Patch;
 use millrace_crds::dataset::{Dataset, DatasetGroup, DatasetStatus};
 use millrace_decide::dataset::Decision;
 
-use super::api;
+use super::{api, claims};
 use crate::Context;
 use crate::cache::name_of;
 use crate::error::Error;
@@ -21,10 +21,13 @@ pub(super) async fn apply(
     dataset: &Dataset,
     decision: Decision,
 ) -> Result<Option<Timestamp>, Error> {
-    let Decision { tasks, status, events, wake } = decision;
+    let Decision { tasks, claims: volumes, status, events, wake } = decision;
     let name = name_of(dataset);
     for change in tasks {
         task::apply(context, &name.namespace, change).await?;
+    }
+    for change in volumes {
+        claims::apply(context, &name, change).await?;
     }
     if let Some(status) = status {
         write(context, group, dataset, &status).await?;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use kube::ResourceExt;
 use millrace_crds::dataset::DatasetGroup;
 use millrace_decide::catalog::older;
+use millrace_decide::claim;
 use millrace_decide::dataset::Seen;
 use millrace_decide::{Catalog, Name};
 
 use crate::Context;
+use crate::cache::Objects;
 
 /// Everything that the next decision needs; none where the Dataset is gone.
 pub(super) fn dereference(context: &Context, group: DatasetGroup, name: &Name) -> Option<Seen> {
@@ -33,6 +35,16 @@ pub(super) fn dereference(context: &Context, group: DatasetGroup, name: &Name) -
         loads: objects.loads_of(name),
         written: objects.written(name),
         nodes: objects.nodes(),
+        claims: claims(&objects, name),
         now: context.config.clock.now(),
     })
+}
+
+/// What the cluster has under a Dataset's name.
+pub(super) fn claims(objects: &Objects, name: &Name) -> claim::Seen {
+    claim::Seen {
+        claim: objects.claim(name).cloned(),
+        volumes: objects.volumes_of(name).cloned().collect(),
+        datasets: objects.datasets(name).filter_map(|dataset| dataset.uid()).collect(),
+    }
 }

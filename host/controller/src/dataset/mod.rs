@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 mod apply;
+mod claims;
 mod dereference;
 
 use k8s_openapi::jiff::Timestamp;
@@ -18,7 +19,10 @@ pub(crate) async fn reconcile(
     group: DatasetGroup,
     name: &Name,
 ) -> Result<Option<Timestamp>, Error> {
-    let Some(seen) = dereference::dereference(context, group, name) else { return Ok(None) };
+    let Some(seen) = dereference::dereference(context, group, name) else {
+        claims::clear(context, name).await?;
+        return Ok(None);
+    };
     let decision = decide(&seen);
     apply::apply(context, group, &seen.dataset, decision).await
 }

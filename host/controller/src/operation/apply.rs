@@ -1,5 +1,7 @@
 //! Carrying a decision out, in its order: what must not be forgotten before what relies on it.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, DynamicObject, Patch, Preconditions, PropagationPolicy};
@@ -9,21 +11,31 @@ use millrace_decide::Name;
 use millrace_decide::operation::{Decision, Operation};
 use serde_json::json;
 
-use super::{api, status};
+use super::{api, child, status};
 use crate::Context;
 use crate::cache::name_of;
 use crate::dataset::api as datasets;
 use crate::error::{Error, code};
 use crate::task::{self, changing, creating, read};
 
-/// Carries the decision out; says when to look again.
+/// What came of a decision.
+#[derive(Debug, Default)]
+pub(super) struct Applied {
+    /// When to look again.
+    pub(super) wake: Option<Timestamp>,
+    /// Operations that the API server will never take, by name, and why.
+    pub(super) refused: BTreeMap<String, String>,
+}
+
+/// Carries the decision out.
 pub(super) async fn apply(
     context: &Context,
     operation: &Operation,
     decision: Decision,
-) -> Result<Option<Timestamp>, Error> {
-    let Decision { add_finalizer, tasks, datasets, status, events, remove_finalizer, delete, wake } =
+) -> Result<Applied, Error> {
+    let Decision { add_finalizer, tasks, datasets, children, status, events, remove_finalizer, delete, wake } =
         decision;
+    let mut refused = BTreeMap::new();
     let namespace = &operation.name.name.namespace;
     let mut version = operation.resource_version.clone();
     if add_finalizer && let Some(changed) = set_finalizer(context, operation, true).await? {
@@ -39,18 +51,21 @@ pub(super) async fn apply(
         status::write(context, operation, &status, &version).await?;
         status::tell(context, operation, &status, events).await;
     }
+    for change in children {
+        refused.extend(child::apply(context, change).await?);
+    }
     if remove_finalizer {
         set_finalizer(context, operation, false).await?;
     }
     if delete {
         delete_expired(context, operation).await?;
     }
-    Ok(wake)
+    Ok(Applied { wake, refused })
 }
 
 /// The object as the API server has it now, if it is this one.
 async fn live(context: &Context, operation: &Operation) -> Result<Option<DynamicObject>, Error> {
-    let object = read(&api(context, operation), &operation.name.name.name).await?;
+    let object = read(&api(context, &operation.name), &operation.name.name.name).await?;
     Ok(object.filter(|object| object.uid().as_deref() == Some(operation.uid.as_str())))
 }
 
@@ -76,7 +91,7 @@ async fn set_finalizer(
     let change = json!({
         "metadata": { "resourceVersion": object.resource_version(), "finalizers": finalizers },
     });
-    let changed = api(context, operation)
+    let changed = api(context, &operation.name)
         .patch(&operation.name.name.name, &changing(), &Patch::Merge(change))
         .await
         .map_err(|source| change_error(operation, source))?;
@@ -101,7 +116,7 @@ async fn delete_expired(context: &Context, operation: &Operation) -> Result<(), 
         propagation_policy: Some(PropagationPolicy::Background),
         ..DeleteParams::default()
     };
-    match api(context, operation).delete(&operation.name.name.name, &parameters).await {
+    match api(context, &operation.name).delete(&operation.name.name.name, &parameters).await {
         Ok(_) => Ok(()),
         Err(error) if code(&error) == Some(404) => Ok(()),
         Err(source) => Err(Error::Delete { what: operation.name.to_string(), source: Box::new(source) }),

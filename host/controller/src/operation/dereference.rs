@@ -4,25 +4,28 @@
 use std::sync::Arc;
 
 use kube::Api;
+use millrace_crds::NodeTask;
 use millrace_crds::dataset::{Dataset, DatasetGroup};
-use millrace_crds::{DataLoad, DataProcessing, NodeTask, ProcessorModule, condition};
-use millrace_decide::gate;
+use millrace_crds::{ProcessorModule, condition};
 use millrace_decide::operation::Operation;
-use millrace_decide::order::Cycle;
 use millrace_decide::placement::Node;
-use millrace_decide::{Catalog, Name, OperationKind, OperationName};
-use millrace_decide::{module, modules};
+use millrace_decide::predecessor::SeenPredecessor;
+use millrace_decide::refusal::Refusal;
+use millrace_decide::{Catalog, Name, OperationName, module, modules};
 
+use super::predecessor;
 use crate::Context;
 use crate::cache::name_of;
 use crate::dataset::api as datasets;
 use crate::error::Error;
-use crate::task::{list, read};
+use crate::task::list;
 
 /// What was found.
 pub(super) struct Found {
     pub(super) operation: Arc<Operation>,
-    pub(super) predecessor: Option<FoundPredecessor>,
+    pub(super) predecessors: Result<Vec<SeenPredecessor>, Refusal>,
+    pub(super) children: Vec<Arc<Operation>>,
+    pub(super) listings: Vec<String>,
     pub(super) catalog: Catalog,
     pub(super) made: Vec<Arc<Dataset>>,
     pub(super) tasks: Vec<NodeTask>,
@@ -30,18 +33,22 @@ pub(super) struct Found {
     pub(super) awaited: bool,
 }
 
-/// What the operation runs after.
-pub(super) struct FoundPredecessor {
-    pub(super) target: OperationName,
-    pub(super) object: Option<Arc<Operation>>,
-    /// Names of its kind and namespace, where it is not there.
-    pub(super) others: Vec<String>,
-    pub(super) cycle: Option<Cycle>,
-}
-
 /// Everything that the next decision about `name` needs; none where it is gone.
 pub(super) async fn dereference(context: &Context, name: &OperationName) -> Result<Option<Found>, Error> {
     let Some(operation) = context.cache.read().operation(name).cloned() else { return Ok(None) };
+    gather(context, operation).await.map(Some)
+}
+
+/// The same for the operation as the API server has it now, which may be newer than what was seen.
+pub(super) async fn again(context: &Context, name: &OperationName) -> Result<Option<Found>, Error> {
+    match predecessor::live(context, name).await? {
+        Some(operation) => gather(context, Arc::new(operation)).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn gather(context: &Context, operation: Arc<Operation>) -> Result<Found, Error> {
+    let name = &operation.name;
     let mut catalog = Catalog {
         shipped: Arc::clone(&context.config.modules),
         laptop: context.config.local,
@@ -50,21 +57,39 @@ pub(super) async fn dereference(context: &Context, name: &OperationName) -> Resu
     };
     let started = operation.status.start_time.is_some();
     let namespace = &name.name.namespace;
-    for dataset in operation.ask.uses(namespace) {
-        add_dataset(context, &mut catalog, &dataset, !started).await?;
+    // A flow and what runs over and over work on nothing themselves.
+    let works = operation.ask.flow().is_none() && !operation.is_series();
+    let uses = operation.ask.uses(namespace);
+    for dataset in uses.iter().filter(|_| works) {
+        add_dataset(context, &mut catalog, dataset, !started).await?;
     }
+    let listings = uses.iter().filter_map(|dataset| listing(context, dataset)).collect();
     let mut made = Vec::new();
     for output in operation.ask.outputs() {
         made.extend(first_dataset(context, &Name::new(namespace, &output.dataset)));
     }
     add_modules(context, &operation, &mut catalog).await?;
-    let predecessor = predecessor(context, &operation).await?;
+    let predecessors = predecessor::find(context, &operation).await?;
     let objects = context.cache.read();
     catalog.profiles.clone_from(objects.profiles());
-    let (tasks, nodes, awaited) =
-        (objects.tasks_of(&operation.uid), objects.nodes(), objects.is_awaited(name));
+    let (tasks, nodes) = (objects.tasks_of(&operation.uid), objects.nodes());
+    let (children, awaited) = (objects.children(&operation.uid), objects.is_awaited(&operation));
     drop(objects);
-    Ok(Some(Found { operation, predecessor, catalog, made, tasks, nodes, awaited }))
+    Ok(Found { predecessors, children, listings, catalog, made, tasks, nodes, awaited, operation })
+}
+
+/// What tells the files of a Dataset from those that it had before; none until they were listed.
+fn listing(context: &Context, name: &Name) -> Option<String> {
+    let dataset = first_dataset(context, name)?;
+    let status = dataset.status.as_ref()?;
+    (!status.file_num.is_empty()).then(|| {
+        format!(
+            "{} {} {}",
+            dataset.metadata.uid.as_deref().unwrap_or_default(),
+            status.file_num,
+            status.ufs_total
+        )
+    })
 }
 
 /// The Dataset of a name: of two the older.
@@ -128,42 +153,4 @@ async fn add_modules(context: &Context, operation: &Operation, catalog: &mut Cat
         add_dataset(context, catalog, &source, ask_again).await?;
     }
     Ok(())
-}
-
-async fn predecessor(context: &Context, operation: &Operation) -> Result<Option<FoundPredecessor>, Error> {
-    let Some(run_after) = &operation.ask.fields().run_after else { return Ok(None) };
-    let Ok(target) = gate::target(run_after, &operation.name.name.namespace) else { return Ok(None) };
-    let seen = context.cache.read().operation(&target).cloned();
-    let waits = operation.status.start_time.is_none() && !operation.status.phase.is_finished();
-    let object = match seen {
-        None if waits => live(context, &target).await?.map(Arc::new),
-        seen => seen,
-    };
-    let objects = context.cache.read();
-    let others = if object.is_some() { Vec::new() } else { other_names(&objects, &target) };
-    // A circle comes about when its last member is created or edited, and that one looks.
-    let status = &operation.status;
-    let look =
-        waits && (status.run_after_uid.is_none() || status.observed_generation != operation.generation);
-    let cycle = if look { objects.cycle(&operation.name) } else { None };
-    Ok(Some(FoundPredecessor { target, object, others, cycle }))
-}
-
-fn other_names(objects: &crate::cache::Objects, target: &OperationName) -> Vec<String> {
-    objects.operation_names(target).map(str::to_owned).collect()
-}
-
-/// The operation as the API server has it now.
-async fn live(context: &Context, name: &OperationName) -> Result<Option<Operation>, Error> {
-    let (client, namespace) = (context.client.clone(), &name.name.namespace);
-    Ok(match name.kind {
-        OperationKind::DataLoad => {
-            read::<DataLoad>(&Api::namespaced(client, namespace), &name.name.name).await?.map(Into::into)
-        }
-        OperationKind::DataProcessing => {
-            read::<DataProcessing>(&Api::namespaced(client, namespace), &name.name.name)
-                .await?
-                .map(Into::into)
-        }
-    })
 }

@@ -19,7 +19,7 @@ pub(super) async fn write(
     version: &str,
 ) -> Result<(), Error> {
     let change = patch::status(Some(&operation.status), status, version)?;
-    let written = api(context, operation)
+    let written = api(context, &operation.name)
         .patch_status(&operation.name.name.name, &changing(), &Patch::Merge(change))
         .await;
     written

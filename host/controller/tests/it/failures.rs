@@ -80,7 +80,7 @@ async fn a_circle_and_a_deleted_predecessor_end_what_waits() {
     }
     world.create(load("first", json!({}))).await;
     world.create(load("second", after_load("first", "Success"))).await;
-    world.load("second", |status| status.run_after_uid.is_some()).await;
+    world.load("second", |status| !status.predecessors.is_empty()).await;
     world.loads().delete("first", &kube::api::DeleteParams::default()).await.unwrap();
     let status = world.load("second", |status| status.phase.is_finished()).await;
     assert_eq!(status.reason, Some(Reason::PredecessorDeleted));

@@ -3,7 +3,10 @@
 
 mod agent;
 mod chain;
+mod claims;
 mod ending;
 mod failures;
+mod lease;
+mod order;
 mod stages;
 mod world;

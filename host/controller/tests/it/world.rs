@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::{Event, Namespace};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use kube::api::{ApiResource, DynamicObject, ListParams, PostParams};
+use kube::api::{ApiResource, DeleteParams, DynamicObject, ListParams, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
@@ -97,17 +97,34 @@ impl World {
         world
     }
 
+    /// The same in a cluster, which has claims.
+    pub async fn in_a_cluster(
+        nodes: &[&str],
+        answer: impl Fn(&NodeTask) -> Option<agent::Outcome> + Send + Sync + 'static,
+    ) -> Self {
+        let mut world = Self::new().await;
+        for node in nodes {
+            agent::heartbeat(&world.client, &world.clock, node).await;
+        }
+        world.start_agents(Arc::new(answer));
+        world.start(Config { local: false, ..world.config(Missing::Wait) });
+        world
+    }
+
     pub fn start_agents(&mut self, answer: Arc<Answer>) {
         self.tasks.spawn(agent::run(self.client.clone(), self.clock.clone(), answer));
     }
 
     pub fn start_controller(&mut self, missing: Missing) {
-        let config = Config {
-            modules: Arc::new([split()]),
-            clock: Arc::new(self.clock.clone()),
-            missing,
-            ..Config::default()
-        };
+        self.start(self.config(missing));
+    }
+
+    fn config(&self, missing: Missing) -> Config {
+        let (modules, clock) = (Arc::new([split()]), Arc::new(self.clock.clone()));
+        Config { modules, clock, missing, ..Config::default() }
+    }
+
+    fn start(&mut self, config: Config) {
         let (stop, stopped) = oneshot::channel();
         let client = self.client.clone();
         self.stops.push(stop);
@@ -171,14 +188,41 @@ impl World {
 
     /// A Dataset of `fluid.io`, once it is as wanted.
     pub async fn dataset(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let resource = ApiResource::erase::<millrace_crds::Dataset>(&DatasetGroup::Fluid);
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), "default", &resource);
+        let api = self.datasets();
         let condition = |object: Option<&DynamicObject>| object.is_some_and(|object| wanted(&object.data));
         let waited = tokio::time::timeout(PATIENCE, await_condition(api.clone(), name, condition)).await;
         match waited {
             Ok(found) => found.unwrap().unwrap().data,
             Err(_) => panic!("{name} did not get there: {:#?}", api.get_opt(name).await),
         }
+    }
+
+    fn datasets(&self) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<millrace_crds::Dataset>(&DatasetGroup::Fluid);
+        Api::namespaced_with(self.client.clone(), "default", &resource)
+    }
+
+    pub async fn dataset_uid(&self, name: &str) -> String {
+        self.datasets().get(name).await.unwrap().uid().unwrap()
+    }
+
+    pub async fn delete_dataset(&self, name: &str) {
+        self.datasets().delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// The first task that is as wanted.
+    pub async fn until_task(&self, wanted: impl Fn(&NodeTask) -> bool) -> NodeTask {
+        let api: Api<NodeTask> = Api::namespaced(self.client.clone(), "default");
+        let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).touched_objects());
+        let there = async {
+            loop {
+                let task = events.next().await.unwrap().unwrap();
+                if wanted(&task) {
+                    return task;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, there).await.unwrap()
     }
 
     /// Waits until an operation has exactly these tasks.

@@ -4,9 +4,11 @@ use std::fmt;
 
 use millrace_crds::Reason;
 use millrace_crds::common::Access;
+use millrace_crds::data_flow::DataFlowSpec;
 use millrace_crds::data_processing::OutputDataset;
 use millrace_crds::node_task::{NodeTaskSpec, TaskDataset, TaskWasm};
 use millrace_crds::operation::OperationFields;
+use serde_json::Value;
 
 use crate::access;
 use crate::catalog::Catalog;
@@ -21,6 +23,14 @@ use crate::text;
 pub trait Ask: fmt::Debug + Send + Sync {
     /// What every operation has.
     fn fields(&self) -> &OperationFields;
+
+    /// The whole spec as it was given.
+    fn spec(&self) -> Value;
+
+    /// The steps, where it is a DataFlow.
+    fn flow(&self) -> Option<&DataFlowSpec> {
+        None
+    }
 
     /// The Datasets that an operation in `namespace` names.
     fn uses(&self, namespace: &str) -> Vec<Name>;

@@ -27,7 +27,7 @@ pub(super) fn deletion(seen: &Seen) -> Decision {
     let mut decision = Decision::default();
     let operation = &seen.operation;
     let (Some(since), true) = (operation.deleting, operation.finalizer) else { return decision };
-    let history = History::new(&seen.tasks);
+    let history = History::new(seen);
     let unfinished = history.unfinished();
     let waits = |grace| seen.now < later(since, grace);
     if !unfinished.is_empty() && waits(STOP_GRACE) {
@@ -49,7 +49,7 @@ pub(super) fn deletion(seen: &Seen) -> Decision {
 /// An operation that has ended: what it left behind is cleaned, then it lives for its time.
 pub(super) fn after_end(seen: &Seen) -> Decision {
     let mut decision = Decision::default();
-    let history = History::new(&seen.tasks);
+    let history = History::new(seen);
     let status = &seen.operation.status;
     if let Cleaning::Due(task) = cleaning(seen, &history) {
         decision.tasks.push(TaskChange::Create(task));
@@ -88,10 +88,12 @@ enum Cleaning {
 /// Only runs leave anything in staging. One that published at the first try cleaned up by publishing.
 fn cleaning(seen: &Seen, history: &History<'_>) -> Cleaning {
     let attempt = history.attempt();
-    let published = seen.operation.status.phase == Phase::Complete && attempt <= 1;
+    let published = seen.operation.status.phase == Phase::Complete && attempt <= history.first_try();
     let ran = history.all().filter(|task| task.spec.wasm.is_some()).last();
     let (Some(like), false) = (ran, published) else { return Cleaning::Done };
-    if let Some(task) = seen.tasks.iter().find(|task| task.spec.action == Action::Clean) {
+    let cleans =
+        |task: &&NodeTask| task.spec.action == Action::Clean && task.spec.attempt >= history.first_try();
+    if let Some(task) = seen.tasks.iter().find(cleans) {
         return if is_finished(task) { Cleaning::Done } else { Cleaning::Running };
     }
     // While another task may still write there, nothing is removed.

@@ -4,6 +4,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use millrace_crds::node_task::{Action, NodeTask, TaskFailure, TaskPhase};
 use millrace_crds::{Reason, condition};
 
+use super::Seen;
 use crate::placement::{Node, later};
 
 /// The pause before the second try; each further one is twice as long.
@@ -42,15 +43,24 @@ pub(crate) fn own_failure(task: &NodeTask) -> Option<TaskFailure> {
     }
 }
 
-/// The tasks of one operation, by try. Cleaning up is not part of any try.
+/// The tasks of one operation, by try, since it was last run again. Cleaning up is not part of any try.
 #[derive(Debug, Clone)]
 pub(super) struct History<'a> {
     tasks: Vec<&'a NodeTask>,
+    /// Tries before that.
+    before: i32,
 }
 
 impl<'a> History<'a> {
-    pub(super) fn new(tasks: &'a [NodeTask]) -> Self {
-        Self { tasks: tasks.iter().filter(|task| task.spec.action != Action::Clean).collect() }
+    pub(super) fn new(seen: &'a Seen) -> Self {
+        let before = seen.operation.status.attempts_before;
+        let counts = |task: &&NodeTask| task.spec.action != Action::Clean && task.spec.attempt > before;
+        Self { tasks: seen.tasks.iter().filter(counts).collect(), before }
+    }
+
+    /// The number of the first try.
+    pub(super) fn first_try(&self) -> i32 {
+        self.before.saturating_add(1)
     }
 
     /// Every task of every try.
@@ -63,9 +73,9 @@ impl<'a> History<'a> {
         self.tasks.is_empty()
     }
 
-    /// The latest try; 0 before the first.
+    /// The latest try; the one before the first where there is none.
     pub(super) fn attempt(&self) -> i32 {
-        self.all().map(|task| task.spec.attempt).max().unwrap_or(0)
+        self.all().map(|task| task.spec.attempt).max().unwrap_or(self.before)
     }
 
     /// The tasks of the latest try.

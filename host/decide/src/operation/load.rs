@@ -2,8 +2,10 @@
 
 use millrace_crds::data_load::DataLoadSpec;
 use millrace_crds::operation::OperationFields;
+use serde_json::Value;
 
 use super::ask::{Ask, Work, dataset};
+use super::child;
 use crate::catalog::Catalog;
 use crate::mounts::tidy;
 use crate::name::Name;
@@ -13,6 +15,10 @@ use crate::refusal::Hold;
 impl Ask for DataLoadSpec {
     fn fields(&self) -> &OperationFields {
         &self.operation
+    }
+
+    fn spec(&self) -> Value {
+        child::as_json(self)
     }
 
     fn uses(&self, namespace: &str) -> Vec<Name> {

@@ -11,9 +11,10 @@ use super::{Seen, TaskChange};
 use crate::gate::{self, Gate};
 use crate::placement::later;
 use crate::refusal::{Hold, Refusal};
+use crate::text;
 
 /// A task that does not stop when asked is given up after this long; its agent kills it within a second.
-const STOP_GRACE: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const STOP_GRACE: SignedDuration = SignedDuration::from_secs(60);
 
 /// What happens next.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +36,7 @@ pub(super) enum Next {
 }
 
 pub(super) fn next(seen: &Seen) -> Next {
-    let history = History::new(&seen.tasks);
+    let history = History::new(seen);
     if let Some(refusal) = stop_wanted(seen) {
         return stop(seen, &history, refusal);
     }
@@ -49,7 +50,7 @@ pub(super) fn next(seen: &Seen) -> Next {
 }
 
 /// Whether it has to stop: the first reason stays the reason.
-fn stop_wanted(seen: &Seen) -> Option<Refusal> {
+pub(super) fn stop_wanted(seen: &Seen) -> Option<Refusal> {
     let status = &seen.operation.status;
     if let Some((_, reason, message)) = history::stopping(&status.conditions) {
         return Some(Refusal { reason, message });
@@ -102,14 +103,14 @@ fn start(seen: &Seen, history: &History<'_>) -> Next {
     {
         return fail(refusal.clone());
     }
-    match shut(seen) {
-        Some(Gate::NotNeeded(message)) => return Next::NotNeeded { message },
-        Some(Gate::Shut(Hold::Wait(words))) => return wait(words),
-        Some(Gate::Shut(Hold::Refuse(refusal))) => return fail(refusal),
-        Some(Gate::Open) | None => {}
+    match gate(seen) {
+        Gate::NotNeeded(message) => return Next::NotNeeded { message },
+        Gate::Shut(Hold::Wait(words)) => return wait(words),
+        Gate::Shut(Hold::Refuse(refusal)) => return fail(refusal),
+        Gate::Open => {}
     }
     match &seen.work {
-        Ok(work) => stages::advance(seen, history, work.clone(), 1),
+        Ok(work) => stages::advance(seen, history, work.clone(), history.first_try()),
         Err(Hold::Wait(words)) => wait(words.clone()),
         Err(Hold::Refuse(refusal)) => fail(refusal.clone()),
     }
@@ -120,20 +121,28 @@ fn is_final(reason: Reason) -> bool {
     !matches!(reason, Reason::NotFound | Reason::NotSupported)
 }
 
-/// What the gate says; none where it runs after nothing.
-fn shut(seen: &Seen) -> Option<Gate> {
-    let run_after = seen.operation.ask.fields().run_after.as_ref()?;
-    let Some(predecessor) = &seen.predecessor else {
-        let refused = gate::target(run_after, &seen.operation.name.name.namespace).err();
-        return refused.map(|refusal| Gate::Shut(Hold::Refuse(refusal)));
+/// How many of the things that it waits for are named.
+const NAMED: usize = 4;
+
+/// What the gates say together: one that never opens decides, then those that are still shut.
+pub(super) fn gate(seen: &Seen) -> Gate {
+    let predecessors = match &seen.predecessors {
+        Ok(predecessors) => predecessors,
+        Err(refusal) => return Gate::Shut(Hold::Refuse(refusal.clone())),
     };
-    if let Some(cycle) = &predecessor.cycle {
-        return Some(Gate::Shut(Hold::refuse(
-            Reason::Cycle,
-            format!("{cycle}: remove one of the runAfter lines"),
-        )));
+    let mut waits = Vec::new();
+    for one in predecessors.iter().filter(|one| !one.done) {
+        if let Some(cycle) = &one.cycle {
+            let message = format!("{cycle}: remove one of the runAfter lines");
+            return Gate::Shut(Hold::refuse(Reason::Cycle, message));
+        }
+        match gate::gate(&one.target, one.wanted, &one.state, seen.missing) {
+            Gate::Open => {}
+            Gate::Shut(Hold::Wait(words)) => waits.push(words),
+            never => return never,
+        }
     }
-    Some(gate::gate(&predecessor.target, run_after.on, &predecessor.state, seen.missing))
+    if waits.is_empty() { Gate::Open } else { Gate::Shut(Hold::Wait(text::list(waits, NAMED))) }
 }
 
 fn wait(words: String) -> Next {

@@ -2,12 +2,14 @@
 
 use millrace_crds::Reason;
 use millrace_crds::common::Access;
+use millrace_crds::data_process::DataProcessSpec;
 use millrace_crds::data_processing::{DataProcessingSpec, DatasetUse, Method, OutputDataset, WasmProcessor};
 use millrace_crds::node_task::{TaskDataset, TaskWasm};
 use millrace_crds::operation::OperationFields;
 use serde_json::Value;
 
 use super::ask::{Ask, Work, dataset};
+use super::child;
 use crate::access;
 use crate::catalog::Catalog;
 use crate::modules::{self, FoundModule};
@@ -23,6 +25,10 @@ const SHOWN: usize = 8;
 impl Ask for DataProcessingSpec {
     fn fields(&self) -> &OperationFields {
         &self.operation
+    }
+
+    fn spec(&self) -> Value {
+        child::as_json(self)
     }
 
     fn uses(&self, namespace: &str) -> Vec<Name> {
@@ -66,6 +72,37 @@ impl Ask for DataProcessingSpec {
         check_paths(wasm, &datasets, namespace, catalog)?;
         let wasm = Some(TaskWasm { module: found.module, file: found.file, processor: wasm.clone() });
         Ok(Work { datasets, paths: Vec::new(), wasm, replicas: 1 })
+    }
+}
+
+/// A DataProcess: read in the newer spelling, kept in its own.
+#[derive(Debug)]
+pub(super) struct Respelled {
+    given: DataProcessSpec,
+    read: DataProcessingSpec,
+}
+
+impl Respelled {
+    pub(super) fn new(given: DataProcessSpec) -> Self {
+        Self { read: given.processing(), given }
+    }
+}
+
+impl Ask for Respelled {
+    fn fields(&self) -> &OperationFields {
+        &self.read.operation
+    }
+
+    fn spec(&self) -> Value {
+        child::as_json(&self.given)
+    }
+
+    fn uses(&self, namespace: &str) -> Vec<Name> {
+        self.read.uses(namespace)
+    }
+
+    fn work(&self, namespace: &str, catalog: &Catalog) -> Result<Work, Hold> {
+        self.read.work(namespace, catalog)
     }
 }
 

@@ -29,12 +29,24 @@ pub(super) fn compose(seen: &Seen, next: Next) -> Decision {
     let mut status = seen.operation.status.clone();
     status.observed_generation = seen.operation.generation;
     UNFINISHED.clone_into(&mut status.duration);
-    if let (None, Some(predecessor)) = (&status.run_after_uid, &seen.predecessor) {
-        status.run_after_uid.clone_from(&predecessor.uid);
-    }
+    remember(seen, &mut status);
     let mut decision = Decision::default();
     tell(seen, next, &mut status, &mut decision);
     finish(seen, status, decision)
+}
+
+/// Keeps what was seen of what it runs after, until it starts.
+pub(super) fn remember(seen: &Seen, status: &mut OperationStatus) {
+    let (None, Ok(predecessors)) = (&status.start_time, &seen.predecessors) else { return };
+    let before = std::mem::take(&mut status.predecessors);
+    for one in predecessors {
+        // What was found is remembered; what is gone stays as it was, so that it is known to be gone.
+        let old = || before.iter().find(|old| Some(&old.what) == Some(&one.what())).cloned();
+        let new = one.remembered().or_else(old);
+        status
+            .predecessors
+            .extend(new.filter(|new| !status.predecessors.iter().any(|there| there.what == new.what)));
+    }
 }
 
 /// Writes into status and decision what `next` means.
@@ -69,7 +81,7 @@ fn tell(seen: &Seen, next: Next, status: &mut OperationStatus, decision: &mut De
 }
 
 /// What is the same after every step: what changed, the Event that it is worth, the next look.
-fn finish(seen: &Seen, status: OperationStatus, mut decision: Decision) -> Decision {
+pub(super) fn finish(seen: &Seen, status: OperationStatus, mut decision: Decision) -> Decision {
     let old = &seen.operation.status;
     decision.events = untold_failure(seen, &status);
     decision.events.extend(events(old, &status));
@@ -91,10 +103,10 @@ fn next_loss(seen: &Seen) -> Option<Timestamp> {
 
 /// Pending until something was started.
 fn phase_of_waiting(seen: &Seen) -> Phase {
-    if History::new(&seen.tasks).is_empty() { Phase::Pending } else { Phase::Executing }
+    if History::new(seen).is_empty() { Phase::Pending } else { Phase::Executing }
 }
 
-fn wait(status: &mut OperationStatus, phase: Phase, reason: Reason, words: &str) {
+pub(super) fn wait(status: &mut OperationStatus, phase: Phase, reason: Reason, words: &str) {
     status.phase = phase;
     status.reason = Some(reason);
     status.waiting_for = text::clip(words, WAITING);
@@ -118,7 +130,7 @@ fn execute(seen: &Seen, status: &mut OperationStatus, work: &Work, changes: &[Ta
     status.reason = Some(Reason::Executing);
     status.waiting_for.clear();
     status.start_time.get_or_insert(Time(seen.now));
-    status.attempts = started.max(History::new(&seen.tasks).attempt());
+    status.attempts = started.max(History::new(seen).attempt());
     status.module = work.wasm.as_ref().map(|wasm| wasm.module.clone());
     let running = seen.tasks.iter().filter(|task| task.spec.attempt == status.attempts);
     let at_work: Vec<&NodeTask> = running.filter(|task| !is_finished(task)).chain(created).collect();
@@ -171,15 +183,20 @@ fn whole_percentage(done: &Progress) -> String {
 }
 
 fn stopping(seen: &Seen, status: &mut OperationStatus, refusal: &Refusal) {
+    stop(seen, status, phase_of_waiting(seen), refusal, "its tasks to stop");
+}
+
+/// It is being stopped, in the words of `refusal`, which stay those of its end.
+pub(super) fn stop(seen: &Seen, status: &mut OperationStatus, phase: Phase, refusal: &Refusal, words: &str) {
     let Refusal { reason, message } = refusal;
     let message = text::clip(message, MESSAGE);
     let (generation, now) = (seen.operation.generation, seen.now);
     condition::set(&mut status.conditions, condition::STOPPING, true, *reason, &message, generation, now);
-    wait(status, phase_of_waiting(seen), *reason, "its tasks to stop");
+    wait(status, phase, *reason, words);
     status.message = message;
 }
 
-fn end(seen: &Seen, status: &mut OperationStatus, well: bool, outcome: &Refusal) {
+pub(super) fn end(seen: &Seen, status: &mut OperationStatus, well: bool, outcome: &Refusal) {
     let Refusal { reason, message } = outcome;
     let message = text::clip(message, MESSAGE);
     let (generation, now) = (seen.operation.generation, seen.now);
@@ -187,7 +204,7 @@ fn end(seen: &Seen, status: &mut OperationStatus, well: bool, outcome: &Refusal)
     status.reason = Some(*reason);
     status.waiting_for.clear();
     // Work that ended before its start could be told is told with its end.
-    status.attempts = status.attempts.max(History::new(&seen.tasks).attempt());
+    status.attempts = status.attempts.max(History::new(seen).attempt());
     if status.start_time.is_none() {
         let created = seen.tasks.iter().filter_map(|task| task.metadata.creation_timestamp.clone());
         status.start_time = created.min_by_key(|time| time.0);
@@ -206,7 +223,7 @@ fn end(seen: &Seen, status: &mut OperationStatus, well: bool, outcome: &Refusal)
 
 /// The log of the task that failed last.
 fn last_log(seen: &Seen) -> String {
-    let history = History::new(&seen.tasks);
+    let history = History::new(seen);
     let failed = history.failure().and_then(|(task, _)| task.status.as_ref());
     failed.map(|status| status.log_tail.clone()).unwrap_or_default()
 }
@@ -290,5 +307,6 @@ fn is_ordinary(reason: Reason) -> bool {
             | Reason::Waiting
             | Reason::Suspended
             | Reason::PredecessorSucceeded
+            | Reason::Scheduled
     )
 }

@@ -6,10 +6,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::SignedDuration;
 use millrace_crds::condition::{ACCESSIBLE, READY, is_true};
 use millrace_crds::dataset::DatasetPhase;
-use millrace_crds::node_task::{NodeTask, NodeTaskStatus, TaskFailure, TaskPhase, TaskResult};
+use millrace_crds::node_task::{Action, NodeTask, NodeTaskStatus, TaskFailure, TaskPhase, TaskResult};
 use millrace_crds::reason::Fault;
 use millrace_crds::{Dataset, Reason};
 use millrace_decide::Name;
+use millrace_decide::claim::Claim;
 use millrace_decide::dataset::{Decision, Seen, decide};
 use millrace_decide::operation::TaskChange;
 
@@ -25,6 +26,7 @@ fn seen(url: &str) -> Seen {
         loads: Vec::new(),
         written: None,
         nodes: vec![node("local")],
+        claims: Default::default(),
         now: START,
     }
 }
@@ -32,7 +34,7 @@ fn seen(url: &str) -> Seen {
 /// Decides and carries it out.
 fn step(seen: &mut Seen) -> Decision {
     let decision = decide(seen);
-    let Decision { tasks, status, events: _, wake: _ } = decision.clone();
+    let Decision { tasks, claims: _, status, events: _, wake: _ } = decision.clone();
     for change in tasks {
         match change {
             TaskChange::Create(task) => seen.lists.push(*task),
@@ -132,4 +134,65 @@ fn refusals_are_conditions_with_reasons() {
     let mut alone = seen("s3://bucket");
     alone.nodes.clear();
     assert_eq!(ready(&alone), refused(Reason::NoNode));
+}
+
+/// Loads among its own tasks, as node and attempt.
+fn loads(seen: &Seen) -> Vec<(&str, i32)> {
+    let loads = seen.lists.iter().filter(|task| task.spec.action == Action::Load);
+    loads.map(|task| (task.spec.node.as_str(), task.spec.attempt)).collect()
+}
+
+fn pass(seen: &mut Seen, seconds: i64) {
+    seen.now += SignedDuration::from_secs(seconds);
+    for node in &mut seen.nodes {
+        node.seen = Some(seen.now);
+    }
+    step(seen);
+}
+
+#[test]
+fn what_pods_wait_for_is_loaded_on_their_node_until_it_is_there() {
+    let mut seen = looked_at("s3://bucket", Ok((200, 2)));
+    seen.nodes.push(node("other"));
+    step(&mut seen);
+    assert_eq!(loads(&seen), []);
+    let uid = seen.dataset.metadata.uid.clone().unwrap();
+    seen.nodes[1].wanted.insert(uid);
+    step(&mut seen);
+    step(&mut seen);
+    assert_eq!(loads(&seen), [("other", 1)]);
+    // A try that failed is repeated after a pause, and not kept.
+    let copy = seen.clone();
+    answer(seen.lists.last_mut().unwrap(), &copy, Err(Reason::StoreUnreachable));
+    pass(&mut seen, 9);
+    assert_eq!(loads(&seen), [("other", 1)]);
+    pass(&mut seen, 1);
+    pass(&mut seen, 0);
+    assert_eq!(loads(&seen), [("other", 2)]);
+    // One that went well is not repeated while the agent has not said so yet.
+    let copy = seen.clone();
+    answer(seen.lists.last_mut().unwrap(), &copy, Ok((200, 2)));
+    pass(&mut seen, 20);
+    assert_eq!(loads(&seen), [("other", 2)]);
+    seen.nodes[1].wanted.clear();
+    pass(&mut seen, 1);
+    assert_eq!(loads(&seen), []);
+    // Another Dataset of that name is not what they wait for.
+    seen.nodes[1].wanted.insert("another".into());
+    pass(&mut seen, 1);
+    assert_eq!(loads(&seen), []);
+}
+
+#[test]
+fn in_a_cluster_it_has_a_claim_and_says_so_where_the_name_is_taken() {
+    let mut seen = looked_at("s3://bucket", Ok((200, 2)));
+    seen.catalog.laptop = false;
+    assert_eq!(step(&mut seen).claims.len(), 2);
+    seen.claims.claim = Some(Claim::default());
+    step(&mut seen);
+    let status = seen.dataset.status.clone().unwrap();
+    let accessible = status.conditions.iter().find(|one| one.type_ == ACCESSIBLE).unwrap();
+    assert_eq!((accessible.status.as_str(), accessible.reason.as_str()), ("False", "ClaimNameTaken"));
+    assert!(is_true(&status.conditions, READY), "operations can use it all the same");
+    assert_eq!(step(&mut seen).status, None, "it is said once");
 }

@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod dataset;
+mod flow;
 mod laws;
 mod module;
 mod operation;
+mod schedule;
+mod series;
 mod world;

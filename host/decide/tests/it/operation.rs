@@ -4,10 +4,11 @@ use millrace_crds::Reason;
 use millrace_crds::common::Phase;
 use millrace_crds::condition::{COMPLETE, FAILED, FINISHED, is_true};
 use millrace_crds::node_task::Action;
-use millrace_crds::operation::{OperationFields, RunAfter};
+use millrace_crds::operation::{OperationFields, Outcome, RunAfter};
+use millrace_decide::Hold;
 use millrace_decide::gate::Predecessor;
-use millrace_decide::operation::SeenPredecessor;
-use millrace_decide::{Hold, Name, OperationKind, OperationName};
+use millrace_decide::predecessor::{Found, SeenPredecessor};
+use millrace_decide::target::Target;
 
 use crate::world::{World, fields, node, works};
 
@@ -16,15 +17,19 @@ fn status(world: &World) -> (Phase, Option<Reason>) {
 }
 
 fn after(mut world: World, state: Predecessor) -> World {
-    let name = OperationName { kind: OperationKind::DataLoad, name: Name::new("default", "first") };
-    let uid = (!matches!(state, Predecessor::Missing { .. })).then(|| "first".to_owned());
-    world.seen.predecessor = Some(SeenPredecessor { target: name, uid, state, cycle: None });
+    let target = Target::read(&run_after(), "default").unwrap();
+    let mut seen = SeenPredecessor::new(target, Outcome::Success, &[], Found::default());
+    seen.state = state;
+    world.seen.predecessors = Ok(vec![seen]);
     world
 }
 
+fn run_after() -> RunAfter {
+    RunAfter { kind: Some("DataLoad".into()), name: "first".into(), ..RunAfter::default() }
+}
+
 fn waiting_fields() -> OperationFields {
-    let run_after = RunAfter { kind: Some("DataLoad".into()), name: "first".into(), ..RunAfter::default() };
-    OperationFields { run_after: Some(run_after), ..fields() }
+    OperationFields { run_after: Some(run_after()), ..fields() }
 }
 
 #[test]
@@ -225,4 +230,23 @@ fn an_expired_operation_is_deleted_once_nobody_waits_for_it() {
     world.seen.awaited = false;
     world.step();
     assert!(world.deleted);
+}
+
+#[test]
+fn retry_runs_it_again_with_a_new_limit_of_tries() {
+    let mut world = World::process(OperationFields { backoff_limit: 0, ..fields() });
+    world.settle();
+    world.answer(|_| Err((Reason::RunnerKilled, true)));
+    world.settle();
+    assert_eq!(status(&world).0, Phase::Failed);
+    world.answer(works);
+    let again = OperationFields { backoff_limit: 0, retry: 1, ..fields() };
+    world.seen.operation.ask = World::process(again).seen.operation.ask;
+    world.settle();
+    assert_eq!(world.at_work(), ["2:run@local"]);
+    assert!(!is_true(&world.seen.operation.status.conditions, FINISHED));
+    world.answer(works);
+    world.settle();
+    assert_eq!(status(&world), (Phase::Complete, Some(Reason::Succeeded)));
+    assert_eq!((world.seen.operation.status.attempts, world.seen.operation.status.retries), (2, 1));
 }

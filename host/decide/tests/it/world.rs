@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use millrace_crds::common::Phase;
+use millrace_crds::data_flow::DataFlowSpec;
 use millrace_crds::data_load::{DataLoadSpec, TargetDataset};
 use millrace_crds::data_processing::{DataProcessingSpec, DatasetUse, Processor, WasmProcessor};
 use millrace_crds::dataset::{AccessMode, DatasetSpec, Mount};
 use millrace_crds::node_task::{Action, NodeTask, NodeTaskStatus, TaskFailure, TaskPhase, TaskResult};
-use millrace_crds::operation::OperationFields;
+use millrace_crds::operation::{OperationFields, OperationStatus};
 use millrace_crds::reason::Fault;
-use millrace_crds::{DataLoad, DataProcessing, Dataset, Reason};
-use millrace_decide::operation::{Decision, Operation, Seen, TaskChange, decide};
+use millrace_crds::{DataFlow, DataLoad, DataProcessing, Dataset, Reason, names};
+use millrace_decide::operation::{Ask, Child, ChildChange, Decision, Operation, Seen, TaskChange, decide};
 use millrace_decide::placement::Node;
-use millrace_decide::{Catalog, Missing, Name, ShippedModule};
+use millrace_decide::{Catalog, Missing, Name, OperationKind, ShippedModule};
 use serde_json::json;
 
 pub const START: Timestamp = Timestamp::UNIX_EPOCH;
@@ -56,10 +58,20 @@ impl World {
         Self::of(object.into())
     }
 
+    /// A DataFlow of this spec.
+    pub fn flow(spec: serde_json::Value) -> Self {
+        let mut object = DataFlow::new("nightly", serde_json::from_value(spec).unwrap());
+        identify(&mut object.metadata);
+        Self::of(object.into())
+    }
+
     fn of(operation: Operation) -> Self {
         let catalog = catalog();
         let seen = Seen {
-            predecessor: None,
+            predecessors: Ok(Vec::new()),
+            children: Vec::new(),
+            refused: BTreeMap::new(),
+            listings: Vec::new(),
             work: operation.ask.work("default", &catalog),
             operation,
             made: Vec::new(),
@@ -100,8 +112,17 @@ impl World {
     }
 
     fn apply(&mut self, decision: Decision) {
-        let Decision { add_finalizer, tasks, datasets, status, events, remove_finalizer, delete, wake: _ } =
-            decision;
+        let Decision {
+            add_finalizer,
+            tasks,
+            datasets,
+            children,
+            status,
+            events,
+            remove_finalizer,
+            delete,
+            wake: _,
+        } = decision;
         self.seen.operation.finalizer |= add_finalizer;
         for change in tasks {
             self.change(change);
@@ -110,12 +131,54 @@ impl World {
         if let Some(status) = status {
             self.seen.operation.status = *status;
         }
+        for change in children {
+            self.change_child(change);
+        }
         self.events.extend(events.into_iter().map(|event| event.reason));
         if remove_finalizer {
             self.seen.operation.finalizer = false;
             self.released = true;
         }
         self.deleted |= delete;
+    }
+
+    fn change_child(&mut self, change: ChildChange) {
+        match change {
+            ChildChange::Create(child) => {
+                if !self.seen.children.iter().any(|there| there.name == child.name) {
+                    self.seen.children.push(Arc::new(born(*child, self.seen.now)));
+                }
+            }
+            ChildChange::Cancel { name, .. } => self.child(&name.name.name, |child| {
+                let mut spec = child.ask.spec();
+                spec["cancelled"] = json!(true);
+                child.ask = ask(child.name.kind, spec);
+            }),
+            ChildChange::Delete { name, .. } => self.seen.children.retain(|child| child.name != name),
+        }
+    }
+
+    /// Changes an operation that this one made.
+    pub fn child(&mut self, name: &str, change: impl FnOnce(&mut Operation)) {
+        let found = self.seen.children.iter_mut().find(|child| child.name.name.name == name);
+        change(Arc::make_mut(found.unwrap()));
+    }
+
+    /// An operation that this one made ends.
+    pub fn end_child(&mut self, name: &str, phase: Phase) {
+        let now = self.seen.now;
+        self.child(name, |child| {
+            child.status.phase = phase;
+            child.status.reason =
+                Some(if phase == Phase::Complete { Reason::Succeeded } else { Reason::DiskFull });
+            child.status.completion_time = Some(Time(now));
+        });
+    }
+
+    /// The operations that it made and that have not ended.
+    pub fn active(&self) -> Vec<String> {
+        let active = self.seen.children.iter().filter(|child| !child.status.phase.is_finished());
+        active.map(|child| child.name.name.name.clone()).collect()
     }
 
     fn change(&mut self, change: TaskChange) {
@@ -185,6 +248,26 @@ fn failed(reason: Reason, retryable: bool, message: String, now: Timestamp) -> N
     }
 }
 
+/// An operation as the API server would have it once it was created.
+fn born(child: Child, now: Timestamp) -> Operation {
+    let mut operation = World::load(fields()).seen.operation;
+    operation.ask = ask(child.name.kind, child.spec);
+    operation.uid = format!("uid-of-{}", child.name.name.name);
+    operation.tick = child.annotations.get(names::ANNOTATION_TICK).map(|tick| tick.parse().unwrap());
+    (operation.name, operation.owner) = (child.name, Some(child.owner));
+    (operation.labels, operation.created) = (child.labels, Some(now));
+    operation.status = OperationStatus::default();
+    operation
+}
+
+fn ask(kind: OperationKind, spec: serde_json::Value) -> Arc<dyn Ask> {
+    match kind {
+        OperationKind::DataLoad => Arc::new(serde_json::from_value::<DataLoadSpec>(spec).unwrap()),
+        OperationKind::DataFlow => Arc::new(serde_json::from_value::<DataFlowSpec>(spec).unwrap()),
+        _ => Arc::new(serde_json::from_value::<DataProcessingSpec>(spec).unwrap()),
+    }
+}
+
 /// Whether a decision changes nothing.
 pub fn is_nothing(decision: &Decision) -> bool {
     *decision == Decision { wake: decision.wake, ..Decision::default() }
@@ -194,6 +277,7 @@ fn identify(metadata: &mut k8s_openapi::apimachinery::pkg::apis::meta::v1::Objec
     metadata.namespace = Some("default".into());
     metadata.uid = Some("uid".into());
     metadata.generation = Some(1);
+    metadata.creation_timestamp = Some(Time(START));
 }
 
 pub fn fields() -> OperationFields {

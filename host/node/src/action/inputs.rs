@@ -1,6 +1,7 @@
 //! From a processor's path to files on this machine: list, freeze, load what is missing.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 use k8s_openapi::api::core::v1::Secret as KubeSecret;
 use kube::Api;
@@ -45,6 +46,11 @@ impl Source {
     /// How much of `list` is on this machine.
     pub(crate) async fn states(&self, list: &FileList) -> Result<cache::CacheStates, Failure> {
         Ok(self.cache.states(list, &self.store).await?)
+    }
+
+    /// The cache's folder of the whole dataset.
+    pub(crate) fn folder(&self) -> &Path {
+        self.cache.folder()
     }
 
     /// Loads what is missing of `list`.
@@ -117,7 +123,8 @@ async fn secrets(
     Ok(values)
 }
 
-fn dataset_id(dataset: &TaskDataset) -> Result<DatasetId, Failure> {
+/// Which part of the cache is a Dataset's.
+pub(crate) fn dataset_id(dataset: &TaskDataset) -> Result<DatasetId, Failure> {
     let secret = |option: &EncryptOption| {
         let reference = &option.value_from.secret_key_ref;
         (option.name.clone(), format!("{}/{}", reference.name, reference.key))

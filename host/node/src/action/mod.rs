@@ -21,6 +21,7 @@ use crate::agent::{Agent, Reporter, Stopped, Stops};
 use crate::failure::{self, Failure};
 use crate::runner::spec::Stage;
 
+pub(crate) use inputs::dataset_id;
 pub(crate) use module::Modules;
 
 /// Does `task`, unless it is stopped first; `deadline` is what is left of its time.

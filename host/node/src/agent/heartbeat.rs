@@ -1,4 +1,4 @@
-//! The agent's CacheNode: what this node has and can do, every 10 s.
+//! The agent's CacheNode: what this node has, can do and waits for, every 10 s.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,9 +25,15 @@ const RETRY: Duration = Duration::from_secs(2);
 pub(super) async fn beat(agent: Arc<Agent>, shutdown: CancellationToken) {
     let layers = layers(&agent).await;
     loop {
-        let pause = match say(&agent, &layers).await {
-            Ok(()) => INTERVAL,
+        agent.desk.sweep();
+        let status = status(&agent, &layers);
+        let pause = match say(&agent, &status).await {
+            Ok(()) => {
+                agent.config.metrics.heard(&status);
+                INTERVAL
+            }
             Err(error) => {
+                agent.config.metrics.unheard(error.to_string());
                 tracing::warn!(%error, "the heartbeat was not written; trying again");
                 RETRY
             }
@@ -35,6 +41,8 @@ pub(super) async fn beat(agent: Arc<Agent>, shutdown: CancellationToken) {
         tokio::select! {
             () = shutdown.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
+            // A pod waits for each of these: the controller is to know at once.
+            () = agent.desk.wants() => {}
         }
     }
 }
@@ -66,9 +74,9 @@ async fn layers(agent: &Agent) -> Vec<String> {
         .collect()
 }
 
-async fn say(agent: &Agent, layers: &[String]) -> Result<(), kube::Error> {
+async fn say(agent: &Agent, status: &CacheNodeStatus) -> Result<(), kube::Error> {
     let api: Api<CacheNode> = Api::all(agent.client.clone());
-    let body = json!({ "status": status(agent, layers) });
+    let body = json!({ "status": status });
     let parameters = PatchParams { field_manager: Some(MANAGER_NODE.to_owned()), ..PatchParams::default() };
     match api.patch_status(&agent.config.node, &parameters, &Patch::Merge(&body)).await {
         Err(kube::Error::Api(answer)) if answer.code == 404 => {
@@ -94,6 +102,7 @@ fn status(agent: &Agent, layers: &[String]) -> CacheNodeStatus {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         instruction_level: crate::machine::instruction_level().to_owned(),
         sandbox: layers.to_vec(),
+        wanted: agent.desk.wanted(),
         datasets: agent.held.list(),
     }
 }

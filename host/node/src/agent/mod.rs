@@ -18,6 +18,7 @@ use millrace_data::cache::{Cache, CacheLimits};
 
 use crate::action::Modules;
 use crate::config::AgentConfig;
+use crate::volumes::{self, Desk};
 
 pub(crate) use heartbeat::Held;
 pub(crate) use report::Reporter;
@@ -32,6 +33,8 @@ pub struct Agent {
     pub(crate) boot_id: String,
     pub(crate) held: Held,
     pub(crate) modules: Modules,
+    /// What pods mount.
+    pub(crate) desk: Desk,
 }
 
 /// Why an agent did not start.
@@ -65,6 +68,7 @@ impl Agent {
         keep_private(&config.folders.modules)?;
         let cache = Cache::open(&config.folders.cache, CacheLimits { quota: config.cache_quota })?;
         let held = Held::read(&config.folders.state);
+        let desk = Desk::new(config.volumes.clone());
         Ok(Self {
             client,
             config,
@@ -72,6 +76,7 @@ impl Agent {
             boot_id: uuid::Uuid::new_v4().to_string(),
             held,
             modules: Modules::default(),
+            desk,
         })
     }
 
@@ -80,9 +85,10 @@ impl Agent {
     pub async fn run(self, shutdown: CancellationToken) {
         let agent = Arc::new(self);
         let heartbeat = tokio::spawn(heartbeat::beat(Arc::clone(&agent), shutdown.clone()));
+        let desk = tokio::spawn(volumes::serve(Arc::clone(&agent), shutdown.clone()));
         watch::work(agent, shutdown).await;
-        // It ends with the same token; a panic in it was printed when it happened.
-        let _ended = heartbeat.await;
+        // They end with the same token; a panic in one was printed when it happened.
+        let _ended = tokio::join!(heartbeat, desk);
     }
 }
 

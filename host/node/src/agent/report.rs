@@ -40,6 +40,11 @@ impl Reporter {
         self.progress.send_replace(progress);
     }
 
+    /// How far the task is, now and later.
+    pub(crate) fn watch(&self) -> watch::Receiver<Progress> {
+        self.progress.subscribe()
+    }
+
     /// Keeps the end of the log.
     pub(crate) fn log(&self, text: &str) {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);

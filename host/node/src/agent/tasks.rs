@@ -61,12 +61,15 @@ pub(super) async fn perform(agent: &Agent, task: NodeTask, stops: &Stops) {
             return tracing::warn!(task = name, %error, "claiming failed; it waits until it is seen again");
         }
     };
+    let running = agent.config.metrics.begin();
     let reporter = Reporter::start(agent, &task);
     let done = do_it(agent, &task, &reporter, stops).await;
     let (progress, log_tail) = reporter.end().await;
     if stops.shutdown.is_cancelled() {
         return;
     }
+    let result = done.as_ref().map_or_else(|failure| failure.fault.word(), |_| "ok");
+    agent.config.metrics.ended(&running, task.spec.action, result);
     // A quick task ended before any progress was written.
     let progress = Some(progress).filter(|progress| !progress.stage.is_empty());
     let status = NodeTaskStatus { progress, ..ended(agent, &task, done, log_tail) };

@@ -11,6 +11,7 @@ mod modules;
 mod runs;
 mod sandbox;
 mod stages;
+mod volumes;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -35,6 +36,7 @@ const TESTS: &[Test] = tests![
     modules::what_is_no_module_of_ours_is_refused,
     stages::three_agents_publish_what_one_runner_would,
     loads::a_local_dataset_is_listed_and_held,
+    volumes::a_pod_sees_what_was_loaded_and_restarts_do_not_disturb_it,
     failures::what_cannot_be_done_says_why,
     failures::hostile_modules_end_with_their_reason_and_publish_nothing,
     life::a_cancelled_task_ends_and_leaves_nothing,
@@ -47,6 +49,10 @@ fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("runner") => return millrace_node::runner_main(),
         Some("compile-worker") => return millrace_node::compile_worker_main(),
+        Some(volumes::INSIDE) => {
+            volumes::inside();
+            return ExitCode::SUCCESS;
+        }
         _ => {}
     }
     let filters: Vec<_> = arguments.iter().filter(|argument| !argument.starts_with('-')).collect();

@@ -62,8 +62,19 @@ impl World {
 
     /// Starts an agent. All agents of a world share folders, as agents of one machine may.
     pub(crate) fn start(&mut self, node: &str, threads: usize) {
+        self.start_agent(node, threads, |_| {});
+    }
+
+    /// The same on a node that has pods.
+    pub(crate) fn start_for_pods(&mut self, node: &str) {
+        let volumes = self.folder.path().join(format!("home-{node}/volumes"));
+        self.start_agent(node, 1, |config| config.volumes = Some(volumes));
+    }
+
+    fn start_agent(&mut self, node: &str, threads: usize, change: impl FnOnce(&mut AgentConfig)) {
         let home = self.folder.path().join(format!("home-{node}"));
         let mut config = AgentConfig::new(node, &home, StorePolicy::laptop());
+        change(&mut config);
         config.threads = NonZeroUsize::new(threads).unwrap();
         config.folders.modules = modules_cache();
         config.shipped.clone_from(&self.modules);
@@ -95,6 +106,7 @@ impl World {
         let dataset = |name: &str, writable| TaskDataset {
             namespace: "default".into(),
             name: name.into(),
+            uid: format!("uid-of-{name}"),
             path: format!("/{name}"),
             writable,
             mounts: vec![TaskMount {
