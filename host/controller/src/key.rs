@@ -22,6 +22,7 @@ impl Key {
         match self {
             Self::Operation(name) => name.kind.word(),
             Self::Dataset(..) => "Dataset",
+            Self::Module(_) => "ProcessorModule",
         }
     }
 }
@@ -30,7 +31,6 @@ impl fmt::Display for Key {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Operation(name) => write!(formatter, "{name}"),
-            Self::Module(name) => write!(formatter, "ProcessorModule {name}"),
             Self::Module(name) => write!(formatter, "ProcessorModule {name}"),
             Self::Dataset(group, name) => write!(formatter, "Dataset.{} {name}", group.name()),
         }

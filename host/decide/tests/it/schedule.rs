@@ -124,7 +124,6 @@ impl Line {
 /// A change of a zone's clock, and every minute around it.
 struct Change {
     name: &'static str,
-    zone: TimeZone,
     before: Offset,
     at: Timestamp,
     minutes: Vec<(Timestamp, DateTime)>,
@@ -132,7 +131,7 @@ struct Change {
 }
 
 impl Change {
-    fn new(name: &'static str, zone: TimeZone, before: Offset, after: Offset, at: Timestamp) -> Self {
+    fn new(name: &'static str, zone: &TimeZone, before: Offset, after: Offset, at: Timestamp) -> Self {
         let set_back = i64::from(before.seconds() - after.seconds()).max(0) / 60;
         let minute = |count: i64| at + SignedDuration::from_secs(60 * count);
         let minutes =
@@ -143,7 +142,7 @@ impl Change {
             skipped.push(*skipped.last().unwrap() + 1.minute());
         }
         skipped.pop();
-        Self { name, zone, before, at, minutes, skipped }
+        Self { name, before, at, minutes, skipped }
     }
 
     /// The instants at which `line` is due, minute by minute.
@@ -190,7 +189,7 @@ fn changes() -> Vec<Change> {
         let mut before = zone.to_offset(start);
         for change in zone.following(start).take_while(|change| change.timestamp() < end) {
             if change.offset() != before {
-                all.push(Change::new(name, zone.clone(), before, change.offset(), change.timestamp()));
+                all.push(Change::new(name, &zone, before, change.offset(), change.timestamp()));
             }
             before = change.offset();
         }
