@@ -116,7 +116,7 @@ pub struct WorkloadStep {
     #[schemars(length(min = 1, max = 253))]
     pub success_when: Option<String>,
     /// The datasets that it works on; it is started on nodes that hold them.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = 16))]
     pub datasets: Vec<DatasetUse>,
 }
 
