@@ -92,7 +92,7 @@ mod tests {
             let after = |at: usize| links.iter().filter(move |(from, _)| *from == at).map(|(_, to)| *to);
             for start in 0..8 {
                 // Everything that can be reached, the long way.
-                let mut reached = vec![false; 8];
+                let mut reached = [false; 8];
                 for _ in 0..8 {
                     let from: Vec<usize> = (0..8).filter(|at| *at == start || reached[*at]).collect();
                     from.into_iter().flat_map(after).for_each(|to| reached[to] = true);

@@ -36,7 +36,7 @@ struct Wire {
 impl Bench {
     async fn new() -> Self {
         let server = ApiServer::new();
-        server.install(&millrace_crds::all()).await.unwrap();
+        server.install(millrace_crds::all()).await.unwrap();
         Self(server)
     }
 

@@ -70,7 +70,7 @@ fn allow_forbid_and_replace_as_in_a_cronjob() {
     pass(&mut world, 3600);
     let first = world.active()[0].clone();
     pass(&mut world, 7200);
-    assert_eq!(world.active(), [first.clone()]);
+    assert_eq!(world.active(), std::slice::from_ref(&first));
     assert!(world.seen.operation.status.waiting_for.contains("Forbid"));
     world.end_child(&first, Phase::Failed);
     world.settle();
@@ -82,7 +82,7 @@ fn allow_forbid_and_replace_as_in_a_cronjob() {
     let first = world.active()[0].clone();
     pass(&mut world, 3600);
     assert!(world.seen.children[0].ask.fields().cancelled);
-    assert_eq!(world.active(), [first.clone()]);
+    assert_eq!(world.active(), std::slice::from_ref(&first));
     // It takes longer to stop than the deadline, and the tick is not lost for that.
     pass(&mut world, 30);
     world.end_child(&first, Phase::Failed);

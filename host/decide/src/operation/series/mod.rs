@@ -64,11 +64,17 @@ pub(super) fn decide(seen: &Seen) -> Decision {
 }
 
 fn plan(seen: &Seen, status: &OperationStatus) -> Result<Plan, Refusal> {
-    match seen.operation.ask.fields().policy {
+    let plan = match seen.operation.ask.fields().policy {
         Policy::Cron => tick::plan(seen, status),
         Policy::OnEvent => event::plan(seen, status),
         Policy::Once => Ok(Plan::default()),
+    }?;
+    // A run that is attached to a terminal ends, and a series does not.
+    if seen.missing == Missing::Fail {
+        let message = "it runs over and over, which needs a control plane that stays: apply it to a cluster, or leave spec.policy out to run it once";
+        return Err(Refusal::new(Reason::NotSupported, message));
     }
+    Ok(plan)
 }
 
 /// Runs that have not ended, as far as that is known.
