@@ -54,6 +54,10 @@ impl Mask {
                 ("resourceVersion", true) => field = self.version(object.as_deref(), &field).into(),
                 ("continue", true) => field = "<continue>".into(),
                 ("cells", _) => self.mask_cells(&mut field),
+                ("managedFields", _) => {
+                    self.apply(&mut field);
+                    sort_managers(&mut field);
+                }
                 _ => self.apply(&mut field),
             }
             (self.masked(&name), field)
@@ -136,5 +140,16 @@ impl Mask {
             false => "<time>".to_owned(),
         };
         self.time.replace_all(&text, time).into_owned()
+    }
+}
+
+/// Managers stand in the order of their times, which are whole seconds: that order is chance.
+fn sort_managers(managers: &mut Value) {
+    let text = |manager: &Value, name: &str| manager.get(name).map(Value::to_string);
+    let key = |manager: &Value| {
+        ["manager", "operation", "subresource", "apiVersion"].map(|name| text(manager, name))
+    };
+    if let Some(managers) = managers.as_array_mut() {
+        managers.sort_by_key(|manager| key(manager));
     }
 }
