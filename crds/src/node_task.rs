@@ -116,6 +116,9 @@ pub enum Action {
     Run,
     /// Remove what an ended operation left in staging.
     Clean,
+    /// A Job or workload, which no agent does: a task in decisions only, never an object.
+    #[serde(skip)]
+    Command,
 }
 
 impl std::fmt::Display for Action {
@@ -131,6 +134,7 @@ impl std::fmt::Display for Action {
             Self::Publish => "publish",
             Self::Run => "run",
             Self::Clean => "clean",
+            Self::Command => "command",
         })
     }
 }

@@ -118,6 +118,14 @@ reasons! {
     ModuleRefused => "Build it against the contract in guest-sdk/wit; the message says what does not fit.",
     /// This version or this machine does not do that.
     NotSupported => "The message says what is missing.",
+    /// A container of the step ended with an exit code other than 0.
+    ContainerFailed => "Look at the log tail; the message has the container and its exit code.",
+    /// The workload of the step says that it failed.
+    WorkloadFailed => "The message has what it says; look at its own objects for more.",
+    /// The API server refused the Job or workload of the step.
+    WorkloadRefused => "Change what the message names: a field of the spec, a quota, or a right.",
+    /// Millrace may not create workloads of that kind.
+    WorkloadKindNotAllowed => "An administrator adds the line that the message shows.",
     /// The module reported an error of its own making.
     ModuleFailed => "Tell the module's author what the log tail shows.",
     /// The module crashed.

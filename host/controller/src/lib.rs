@@ -5,6 +5,7 @@
 
 mod cache;
 pub mod clock;
+mod container;
 mod dataset;
 mod error;
 mod event;
@@ -24,11 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millrace_decide::{Missing, ShippedModule};
-use tokio::sync::watch as channel;
+use tokio::sync::{mpsc, watch as channel};
 use tokio::task::JoinSet;
 
 use crate::cache::Cache;
 use crate::clock::{Clock, SystemClock};
+use crate::container::Kinds;
 use crate::queue::Queue;
 
 pub use crate::error::Error;
@@ -79,6 +81,7 @@ struct Context {
     config: Config,
     cache: Cache,
     queue: Queue,
+    kinds: Kinds,
 }
 
 /// Works until `shutdown` completes; what is at hand is finished first.
@@ -94,7 +97,9 @@ pub async fn run(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let queue = Queue::new(Arc::clone(&config.clock));
-    let context = Arc::new(Context { client, config, cache: Cache::default(), queue });
+    let (wanted, mut kinds) = mpsc::unbounded_channel();
+    let context =
+        Arc::new(Context { client, config, cache: Cache::default(), queue, kinds: Kinds::new(wanted) });
     context.config.metrics.watch(&context);
     context.config.standing.send_replace(Standing::Listing);
     let mut watches = JoinSet::new();
@@ -102,10 +107,14 @@ pub async fn run(
     let mut workers = JoinSet::new();
     workers.spawn(worker::timers(Arc::clone(&context)));
     worker::spawn_when(synced, &context, &mut workers);
-    let outcome = tokio::select! {
-        () = shutdown => Ok(()),
-        Some(ended) = watches.join_next() => Err(error::ended("watch", &ended)),
-        Some(ended) = workers.join_next() => Err(error::ended("worker", &ended)),
+    let mut shutdown = std::pin::pin!(shutdown);
+    let outcome = loop {
+        tokio::select! {
+            () = &mut shutdown => break Ok(()),
+            Some(ended) = watches.join_next() => break Err(error::ended("watch", &ended)),
+            Some(ended) = workers.join_next() => break Err(error::ended("worker", &ended)),
+            Some(kind) = kinds.recv() => watch::spawn_kind(&context, &mut watches, kind),
+        }
     };
     context.config.standing.send_replace(Standing::Stopping);
     context.queue.close();

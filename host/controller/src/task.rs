@@ -12,6 +12,7 @@ use millrace_decide::placement::Node;
 use serde_json::json;
 
 use crate::Context;
+use crate::container;
 use crate::error::{Error, code};
 use crate::patch;
 
@@ -20,6 +21,8 @@ pub(crate) async fn apply(context: &Context, namespace: &str, change: TaskChange
     let api: Api<NodeTask> = Api::namespaced(context.client.clone(), namespace);
     match change {
         TaskChange::Create(task) => create(&api, namespace, &task).await,
+        TaskChange::Start { attempt: _, object } => container::start(context, namespace, *object).await,
+        TaskChange::StopCommand { name, uid } => container::stop(context, namespace, &name, &uid).await,
         TaskChange::Stop { name, uid } => stop(&api, &name, &uid).await,
         TaskChange::Remove { name, uid } => remove(&api, &name, uid).await,
         TaskChange::Lose { name, uid, message } => lose(context, &api, &name, &uid, message).await,

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Node as Machine, PersistentVolume, PersistentVolumeClaim};
+use k8s_openapi::api::core::v1::{Node as Machine, PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::Api;
+use kube::api::{ApiResource, DynamicObject};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use millrace_crds::dataset::{Dataset, DatasetGroup};
@@ -17,6 +18,7 @@ use tracing::warn;
 
 use crate::Context;
 use crate::cache::Cached;
+use crate::container;
 
 /// How many kinds have not been listed yet.
 pub(crate) type Unlisted = watch::Receiver<usize>;
@@ -38,8 +40,16 @@ pub(crate) fn spawn_all(context: &Arc<Context>, watches: &mut JoinSet<()>) -> Un
         spawn::<Machine>(context, watches, &unlisted, ());
         spawn::<PersistentVolume>(context, watches, &unlisted, ());
         spawn::<PersistentVolumeClaim>(context, watches, &unlisted, ());
+        spawn::<DynamicObject>(context, watches, &unlisted, container::jobs());
+        spawn::<Pod>(context, watches, &unlisted, ());
     }
     receiver
+}
+
+/// Watches the workloads of a kind that an operation uses.
+pub(crate) fn spawn_kind(context: &Arc<Context>, watches: &mut JoinSet<()>, kind: ApiResource) {
+    let (unlisted, _) = watch::channel(0);
+    spawn::<DynamicObject>(context, watches, &Arc::new(unlisted), kind);
 }
 
 fn spawn<K: Cached>(

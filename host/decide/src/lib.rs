@@ -4,8 +4,10 @@
 //! argument. Applying a decision twice is applying it once.
 
 pub mod access;
+pub mod affinity;
 pub mod catalog;
 pub mod claim;
+pub mod container;
 pub mod dataset;
 mod fetch;
 pub mod gate;

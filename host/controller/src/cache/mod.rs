@@ -4,11 +4,15 @@ mod claims;
 mod index;
 mod kinds;
 mod machines;
+mod made;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
+use kube::api::DynamicObject;
 use millrace_crds::dataset::{Dataset, DatasetGroup};
 use millrace_crds::{CacheNode, NodeTask, ProcessorModule, RuntimeProfile};
 use millrace_decide::claim::{Claim, Volume};
@@ -21,6 +25,12 @@ use self::index::Index;
 use crate::key::Key;
 
 pub(crate) use self::kinds::{Cached, name_of};
+
+/// A Job or workload: its kind, namespace and name.
+type MadeName = (Types, Name);
+
+/// apiVersion and kind.
+pub(crate) type Types = (String, String);
 
 /// Objects as last seen.
 #[derive(Debug, Default)]
@@ -49,6 +59,14 @@ pub(crate) struct Objects {
     users: Index<Name, OperationName>,
     /// Operations that have not started, by the namespace in which they look for a module.
     seekers: Index<String, OperationName>,
+    /// Jobs and workloads that operations made.
+    made: HashMap<MadeName, Arc<DynamicObject>>,
+    /// The same, by their operation's UID.
+    made_of: Index<String, MadeName>,
+    /// Pods of operations, and held ones.
+    pods: BTreeMap<Name, Arc<Pod>>,
+    /// Pods of operations, by the operation's UID.
+    pods_of: Index<String, Name>,
     /// Tasks, by their owner's UID.
     tasks_of: Index<String, Name>,
     /// Tasks that load, by Dataset.
@@ -176,6 +194,32 @@ impl Objects {
     /// The volumes that were made for Datasets of a name.
     pub(crate) fn volumes_of(&self, dataset: &Name) -> impl Iterator<Item = &Volume> {
         self.volumes_of.get(dataset).filter_map(|name| self.volumes.get(name)).map(|(_, volume)| volume)
+    }
+
+    /// The Jobs and workloads of an operation.
+    pub(crate) fn made_of<'a>(&'a self, uid: &'a str) -> impl Iterator<Item = &'a Arc<DynamicObject>> + 'a {
+        self.made_of.get(uid).filter_map(|name| self.made.get(name))
+    }
+
+    /// The kind of a Job or workload.
+    pub(crate) fn made(&self, namespace: &str, name: &str, uid: &str) -> Option<Types> {
+        let is = |(kind, full): &&MadeName| {
+            full.namespace == namespace
+                && full.name == name
+                && self
+                    .made
+                    .get(&(kind.clone(), full.clone()))
+                    .is_some_and(|one| one.uid().as_deref() == Some(uid))
+        };
+        self.made.keys().find(is).map(|(kind, _)| kind.clone())
+    }
+
+    /// The pods of an operation's Jobs, oldest first.
+    pub(crate) fn pods_of(&self, uid: &str) -> Vec<Arc<Pod>> {
+        let mut pods: Vec<_> =
+            self.pods_of.get(uid).filter_map(|name| self.pods.get(name)).cloned().collect();
+        pods.sort_by_key(|pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0));
+        pods
     }
 
     /// The tasks that loaded a Dataset.

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use kube::Api;
 use millrace_crds::dataset::{Dataset, DatasetGroup};
 use millrace_crds::{DataLoad, DataProcessing, NodeTask};
+use millrace_decide::container::Pods;
 use millrace_decide::gate;
 use millrace_decide::operation::Operation;
 use millrace_decide::order::Cycle;
 use millrace_decide::placement::Node;
+use millrace_decide::refusal::Refusal;
 use millrace_decide::{Catalog, Name, OperationKind, OperationName};
 
 use crate::Context;
+use crate::container;
 use crate::dataset::api as datasets;
 use crate::error::Error;
 use crate::task::read;
@@ -25,6 +28,8 @@ pub(super) struct Found {
     pub(super) made: Vec<Arc<Dataset>>,
     pub(super) tasks: Vec<NodeTask>,
     pub(super) nodes: Vec<Node>,
+    pub(super) pods: Option<Pods>,
+    pub(super) refusal: Option<Refusal>,
     pub(super) awaited: bool,
 }
 
@@ -57,12 +62,27 @@ pub(super) async fn dereference(context: &Context, name: &OperationName) -> Resu
     }
     add_modules(context, &operation, &mut catalog);
     let predecessor = predecessor(context, &operation).await?;
+    let refusal = refusal(context, &operation).await?;
     let objects = context.cache.read();
     catalog.profiles.clone_from(objects.profiles());
-    let (tasks, nodes, awaited) =
+    let (commands, pods) = container::seen(&objects, &operation);
+    let (mut tasks, nodes, awaited) =
         (objects.tasks_of(&operation.uid), objects.nodes(), objects.is_awaited(name));
     drop(objects);
-    Ok(Some(Found { operation, predecessor, catalog, made, tasks, nodes, awaited }))
+    tasks.extend(commands);
+    Ok(Some(Found { operation, predecessor, catalog, made, tasks, nodes, pods, refusal, awaited }))
+}
+
+/// Why the workload that it asks for can never be, as far as the API server has said.
+async fn refusal(context: &Context, operation: &Operation) -> Result<Option<Refusal>, Error> {
+    if operation.status.phase.is_finished() {
+        return Ok(None);
+    }
+    let unknown = match operation.ask.workload() {
+        Some(workload) => context.kinds.learn(context, workload).await?,
+        None => None,
+    };
+    Ok(unknown.or_else(|| context.kinds.take_refusal(&operation.uid)))
 }
 
 /// The Dataset of a name: of two the older.

@@ -3,6 +3,7 @@
 use millrace_crds::common::Phase;
 use millrace_decide::gate::Predecessor;
 use millrace_decide::operation::{Operation, Seen, SeenPredecessor};
+use millrace_decide::refusal::Hold;
 use millrace_decide::text;
 
 use super::dereference::{Found, FoundPredecessor};
@@ -10,13 +11,17 @@ use crate::Context;
 
 /// Reads the spec against what it points at.
 pub(super) fn validate(context: &Context, found: Found) -> Seen {
-    let Found { operation, predecessor, catalog, made, tasks, nodes, awaited } = found;
+    let Found { operation, predecessor, catalog, made, tasks, nodes, pods, refusal, awaited } = found;
     Seen {
         predecessor: predecessor.map(|found| seen_predecessor(&operation, found)),
-        work: operation.ask.work(&operation.name.name.namespace, &catalog),
+        work: match refusal {
+            Some(refusal) => Err(Hold::Refuse(refusal)),
+            None => operation.ask.work(&operation.name.name.namespace, &catalog),
+        },
         operation: Operation::clone(&operation),
         made,
         tasks,
+        pods,
         nodes,
         awaited,
         missing: context.config.missing,

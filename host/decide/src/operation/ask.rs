@@ -4,12 +4,13 @@ use std::fmt;
 
 use millrace_crds::Reason;
 use millrace_crds::common::Access;
-use millrace_crds::data_processing::OutputDataset;
+use millrace_crds::data_processing::{OutputDataset, WorkloadProcessor};
 use millrace_crds::node_task::{NodeTaskSpec, TaskDataset, TaskWasm};
 use millrace_crds::operation::OperationFields;
 
 use crate::access;
 use crate::catalog::Catalog;
+use crate::container::Command;
 use crate::mounts;
 use crate::name::Name;
 use crate::paths;
@@ -36,6 +37,11 @@ pub trait Ask: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The workload of another kind that it asks for, if any.
+    fn workload(&self) -> Option<&WorkloadProcessor> {
+        None
+    }
+
     /// Published outputs that become Datasets.
     fn outputs(&self) -> &[OutputDataset] {
         &[]
@@ -59,13 +65,21 @@ pub struct Work {
     pub wasm: Option<TaskWasm>,
     /// For a load: on how many nodes.
     pub replicas: usize,
+    /// For a container or workload: what is created.
+    pub command: Option<Command>,
 }
 
 impl Work {
     /// The work that a task was made from: what was resolved when the operation started stays.
     #[must_use]
     pub fn of_task(spec: &NodeTaskSpec, replicas: usize) -> Self {
-        Self { datasets: spec.datasets.clone(), paths: spec.paths.clone(), wasm: spec.wasm.clone(), replicas }
+        Self {
+            datasets: spec.datasets.clone(),
+            paths: spec.paths.clone(),
+            wasm: spec.wasm.clone(),
+            replicas,
+            command: None,
+        }
     }
 
     /// What matters when nodes are chosen.

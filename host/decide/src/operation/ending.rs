@@ -161,7 +161,8 @@ fn output_dataset(seen: &Seen, name: &str, output: &OutputStatus) -> Dataset {
     let source = mount_of(seen, &output.path);
     let mount = Mount {
         mount_point: output.url.clone(),
-        name: output.port.clone(),
+        // A container's port is a path; the mount goes by its last part.
+        name: output.port.rsplit('/').next().unwrap_or_default().to_owned(),
         path: Some("/".to_owned()),
         read_only: true,
         options: source.map(|mount| mount.options.clone()).unwrap_or_default(),
@@ -177,6 +178,7 @@ fn output_dataset(seen: &Seen, name: &str, output: &OutputStatus) -> Dataset {
 
 /// The mount that an output lies in, for its options.
 fn mount_of<'a>(seen: &'a Seen, path: &str) -> Option<&'a TaskMount> {
-    let datasets = &seen.tasks.iter().find(|task| task.spec.wasm.is_some())?.spec.datasets;
+    let ran = seen.tasks.iter().find(|task| task.spec.wasm.is_some()).map(|task| &task.spec.datasets);
+    let datasets = ran.or_else(|| seen.work.as_ref().ok().map(|work| &work.datasets))?;
     paths::resolve("output", path, datasets).ok()?.mount()
 }

@@ -53,6 +53,11 @@ impl<'a> History<'a> {
         Self { tasks: tasks.iter().filter(|task| task.spec.action != Action::Clean).collect() }
     }
 
+    /// Whether it is a Job or workload that does the work.
+    pub(super) fn is_command(&self) -> bool {
+        self.tasks.iter().any(|task| task.spec.action == Action::Command)
+    }
+
     /// Every task of every try.
     pub(super) fn all(&self) -> impl Iterator<Item = &'a NodeTask> {
         self.tasks.iter().copied()
@@ -113,7 +118,9 @@ impl<'a> History<'a> {
 /// Unfinished tasks of agents that are lost.
 pub(super) fn lost<'a>(tasks: &[&'a NodeTask], nodes: &[Node], now: Timestamp) -> Vec<&'a NodeTask> {
     let alive = |task: &NodeTask| nodes.iter().any(|node| node.name == task.spec.node && node.is_alive(now));
-    tasks.iter().copied().filter(|task| !is_finished(task) && !alive(task)).collect()
+    // A Job outlives its nodes: Kubernetes itself notices their loss.
+    let agents = tasks.iter().copied().filter(|task| task.spec.action != Action::Command);
+    agents.filter(|task| !is_finished(task) && !alive(task)).collect()
 }
 
 /// Since when an operation is being stopped, and why.

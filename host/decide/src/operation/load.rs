@@ -34,7 +34,7 @@ impl Ask for DataLoadSpec {
                 profile::choose(dataset, &name, catalog).map(|choice| choice.replicas)
             })?,
         };
-        Ok(Work { datasets: vec![seen], paths, wasm: None, replicas })
+        Ok(Work { datasets: vec![seen], paths, wasm: None, replicas, command: None })
     }
 }
 

@@ -3,6 +3,7 @@
 //! One decision for every kind; what differs between kinds is in [`ask`].
 
 pub mod ask;
+mod command;
 mod ending;
 pub(crate) mod history;
 mod load;
@@ -19,8 +20,11 @@ use millrace_crds::node_task::NodeTask;
 use millrace_crds::operation::OperationStatus;
 use millrace_crds::{DataLoad, DataProcessing, Dataset, Reason, names};
 
+use serde_json::Value;
+
 pub use ask::{Ask, Work};
 
+use crate::container::Pods;
 use crate::gate::Predecessor;
 use crate::name::{Name, OperationKind, OperationName};
 use crate::order::Cycle;
@@ -91,8 +95,10 @@ pub struct Seen {
     pub work: Result<Work, Hold>,
     /// The Datasets that its `outputs` name, as far as they are there.
     pub made: Vec<Arc<Dataset>>,
-    /// Its tasks.
+    /// Its tasks, and its Jobs and workloads read as tasks.
     pub tasks: Vec<NodeTask>,
+    /// What the pods of its Job wait for.
+    pub pods: Option<Pods>,
     /// Every node that has an agent.
     pub nodes: Vec<Node>,
     /// Whether operations that have not started run after it.
@@ -142,6 +148,20 @@ pub struct Decision {
 pub enum TaskChange {
     /// Create it; its name is fixed by what it is.
     Create(Box<NodeTask>),
+    /// Create the Job or workload of a step; its name is fixed by what it is.
+    Start {
+        /// Which try.
+        attempt: i32,
+        /// The whole object.
+        object: Box<Value>,
+    },
+    /// Stop a Job or workload.
+    StopCommand {
+        /// Its name.
+        name: String,
+        /// Its UID, so that no other of its name is stopped.
+        uid: String,
+    },
     /// Ask its agent to stop it.
     Stop {
         /// Its name.

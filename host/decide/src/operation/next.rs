@@ -2,7 +2,7 @@
 
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use millrace_crds::Reason;
-use millrace_crds::node_task::{NodeTask, TaskFailure};
+use millrace_crds::node_task::{Action, NodeTask, TaskFailure};
 
 use super::ask::Work;
 use super::history::{self, History, task_name};
@@ -88,7 +88,15 @@ fn stop(seen: &Seen, history: &History<'_>, refusal: Refusal) -> Next {
 /// Asks the agents of tasks that were not asked before.
 pub(super) fn stop_tasks(tasks: &[&NodeTask]) -> Vec<TaskChange> {
     let not_asked = tasks.iter().filter(|task| !task.spec.cancelled);
-    not_asked.map(|task| TaskChange::Stop { name: task_name(task).to_owned(), uid: uid(task) }).collect()
+    not_asked.map(|task| stop_task(task)).collect()
+}
+
+fn stop_task(task: &NodeTask) -> TaskChange {
+    let (name, uid) = (task_name(task).to_owned(), uid(task));
+    if task.spec.action == Action::Command {
+        return TaskChange::StopCommand { name, uid };
+    }
+    TaskChange::Stop { name, uid }
 }
 
 fn uid(task: &NodeTask) -> String {
@@ -151,6 +159,7 @@ fn go_on(seen: &Seen, history: &History<'_>) -> Next {
         return declare_lost(seen, &lost);
     }
     let work = match (&seen.work, history.all().next()) {
+        (Ok(work), Some(_)) if history.is_command() => work.clone(),
         // A running operation keeps what was resolved when it started, even if that is gone since.
         (_, Some(task)) => Work::of_task(&task.spec, replicas(seen, history)),
         (Ok(work), None) => work.clone(),

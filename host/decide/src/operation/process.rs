@@ -2,7 +2,9 @@
 
 use millrace_crds::Reason;
 use millrace_crds::common::Access;
-use millrace_crds::data_processing::{DataProcessingSpec, DatasetUse, Method, OutputDataset, WasmProcessor};
+use millrace_crds::data_processing::{
+    DataProcessingSpec, DatasetUse, Method, OutputDataset, WasmProcessor, WorkloadProcessor,
+};
 use millrace_crds::node_task::{TaskDataset, TaskWasm};
 use millrace_crds::operation::OperationFields;
 use serde_json::Value;
@@ -10,6 +12,7 @@ use serde_json::Value;
 use super::ask::{Ask, Work, dataset};
 use crate::access;
 use crate::catalog::Catalog;
+use crate::container;
 use crate::modules::{self, FoundModule};
 use crate::name::Name;
 use crate::parameters;
@@ -30,8 +33,6 @@ impl Ask for DataProcessingSpec {
     }
 
     fn writes(&self, namespace: &str) -> Vec<Name> {
-        let Some(wasm) = &self.processor.wasm else { return Vec::new() };
-        let model = wasm.model.iter().filter(|_| wasm.method != Method::Transform);
         let bare = |one: &DatasetUse| TaskDataset {
             namespace: used(one, namespace).namespace,
             name: one.name.clone(),
@@ -39,8 +40,8 @@ impl Ask for DataProcessingSpec {
             ..TaskDataset::default()
         };
         let datasets: Vec<TaskDataset> = self.datasets.iter().map(bare).collect();
-        let places =
-            wasm.output.iter().chain(model).filter_map(|path| paths::resolve("output", path, &datasets).ok());
+        let written = written(self);
+        let places = written.iter().filter_map(|path| paths::resolve("output", path, &datasets).ok());
         places.map(|place| Name::new(&place.dataset.namespace, &place.dataset.name)).collect()
     }
 
@@ -48,24 +49,24 @@ impl Ask for DataProcessingSpec {
         self.processor.wasm.as_ref().map(|wasm| wasm.module.as_str())
     }
 
+    fn workload(&self) -> Option<&WorkloadProcessor> {
+        self.processor.workload.as_ref()
+    }
+
     fn outputs(&self) -> &[OutputDataset] {
         &self.outputs
     }
 
     fn work(&self, namespace: &str, catalog: &Catalog) -> Result<Work, Hold> {
-        let wasm = self.processor.wasm.as_ref().ok_or_else(|| no_module(self))?;
+        let Some(wasm) = &self.processor.wasm else { return command_work(self, namespace, catalog) };
         // What is wrong whatever else there is comes first: module, parameters, then what they work on.
         let found = modules::resolve(&wasm.module, namespace, catalog)?;
         check_parameters(&found, wasm)?;
         check_method(wasm)?;
-        let datasets = self
-            .datasets
-            .iter()
-            .map(|one| dataset(&used(one, namespace), &one.path, namespace, catalog))
-            .collect::<Result<Vec<_>, _>>()?;
+        let datasets = found_datasets(self, namespace, catalog)?;
         check_paths(wasm, &datasets, namespace, catalog)?;
         let wasm = Some(TaskWasm { module: found.module, processor: wasm.clone() });
-        Ok(Work { datasets, paths: Vec::new(), wasm, replicas: 1 })
+        Ok(Work { datasets, paths: Vec::new(), wasm, replicas: 1, command: None })
     }
 }
 
@@ -73,17 +74,35 @@ fn used(one: &DatasetUse, namespace: &str) -> Name {
     Name::new(one.namespace.as_deref().unwrap_or(namespace), &one.name)
 }
 
-fn no_module(spec: &DataProcessingSpec) -> Hold {
-    let what = match &spec.processor.workload {
-        Some(workload) => format!("processor.workload ({})", workload.kind),
-        None => "processor.spec (a container)".to_owned(),
+fn found_datasets(
+    spec: &DataProcessingSpec,
+    namespace: &str,
+    catalog: &Catalog,
+) -> Result<Vec<TaskDataset>, Hold> {
+    let find = |one: &DatasetUse| dataset(&used(one, namespace), &one.path, namespace, catalog);
+    spec.datasets.iter().map(find).collect()
+}
+
+/// The paths that a step publishes at: a module's output and model, a container's outputs.
+fn written(spec: &DataProcessingSpec) -> Vec<&String> {
+    match &spec.processor.wasm {
+        Some(wasm) => {
+            let model = wasm.model.iter().filter(|_| wasm.method != Method::Transform);
+            wasm.output.iter().chain(model).collect()
+        }
+        None => spec.outputs.iter().map(|output| &output.port).collect(),
+    }
+}
+
+/// A container or another workload.
+fn command_work(spec: &DataProcessingSpec, namespace: &str, catalog: &Catalog) -> Result<Work, Hold> {
+    let datasets = found_datasets(spec, namespace, catalog)?;
+    let command = container::command(spec, &datasets, namespace, catalog)?;
+    let nothing = || {
+        let message = "processor is empty: give one of processor.wasm, processor.spec and processor.workload";
+        Hold::refuse(Reason::InvalidSpec, message)
     };
-    Hold::refuse(
-        Reason::NotSupported,
-        format!(
-            "this version runs Wasm modules only, and this step is a {what}: use processor.wasm, or run it in a cluster with a version that starts Jobs"
-        ),
-    )
+    Ok(Work { datasets, command: Some(command.ok_or_else(nothing)?), replicas: 1, ..Work::default() })
 }
 
 fn check_parameters(found: &FoundModule, wasm: &WasmProcessor) -> Result<(), Hold> {

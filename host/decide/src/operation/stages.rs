@@ -6,6 +6,7 @@ use millrace_crds::node_task::{Action, NodeTask, TaskPhase, TaskResult, TaskShar
 use millrace_crds::{NodeTask as Task, Reason};
 
 use super::ask::Work;
+use super::command;
 use super::history::{History, is_finished, phase};
 use super::next::Next;
 use super::task::{Slot, new_task, slot_name};
@@ -25,10 +26,15 @@ pub(super) struct Ended {
     pub loaded: Option<(i64, i64, usize)>,
     /// The end of the log.
     pub log_tail: String,
+    /// For a container or workload: what ended, in words.
+    pub words: Option<String>,
 }
 
 /// The next tasks of try `attempt`, or its end.
 pub(super) fn advance(seen: &Seen, history: &History<'_>, work: Work, attempt: i32) -> Next {
+    if work.command.is_some() || history.is_command() {
+        return command::advance(seen, history, work, attempt);
+    }
     let fields = seen.operation.ask.fields();
     let tasks: Vec<&Task> = history.all().filter(|task| task.spec.attempt == attempt).collect();
     let eligible = match placement::eligible(&seen.nodes, fields, seen.now) {
@@ -169,6 +175,7 @@ fn published(results: &[&TaskResult], tasks: &[&Task]) -> Ended {
         outputs: results.iter().flat_map(|result| result.outputs.clone()).collect(),
         bad_rows: results.iter().map(|result| result.bad_rows).sum(),
         loaded: None,
+        words: None,
         log_tail: log_tail.next_back().unwrap_or_default(),
     }
 }

@@ -11,7 +11,7 @@ use super::ask::Work;
 use super::history::{History, is_finished, own_failure};
 use super::next::{Next, deadline};
 use super::stages::Ended;
-use super::{Decision, Happening, Seen, TaskChange, ending};
+use super::{Decision, Happening, Seen, TaskChange, command, ending};
 use crate::refusal::Refusal;
 use crate::text;
 
@@ -76,7 +76,7 @@ fn finish(seen: &Seen, status: OperationStatus, mut decision: Decision) -> Decis
     decision.wake = if status.phase.is_finished() {
         ending::expiry(seen, &status)
     } else {
-        [decision.wake, deadline(seen), next_loss(seen)].into_iter().flatten().min()
+        [decision.wake, deadline(seen), next_loss(seen), command::patience(seen)].into_iter().flatten().min()
     };
     decision.status = (status != *old).then(|| Box::new(status));
     decision
@@ -113,7 +113,8 @@ fn suspend(seen: &Seen, status: &mut OperationStatus, idle: bool) {
 
 fn execute(seen: &Seen, status: &mut OperationStatus, work: &Work, changes: &[TaskChange]) {
     let created: Vec<&NodeTask> = changes.iter().filter_map(created).collect();
-    let started = created.iter().map(|task| task.spec.attempt).max().unwrap_or(0);
+    let made = changes.iter().filter_map(attempt_of);
+    let started = made.max().unwrap_or(0);
     status.phase = Phase::Executing;
     status.reason = Some(Reason::Executing);
     status.waiting_for.clear();
@@ -122,7 +123,7 @@ fn execute(seen: &Seen, status: &mut OperationStatus, work: &Work, changes: &[Ta
     status.module = work.wasm.as_ref().map(|wasm| wasm.module.clone());
     let running = seen.tasks.iter().filter(|task| task.spec.attempt == status.attempts);
     let at_work: Vec<&NodeTask> = running.filter(|task| !is_finished(task)).chain(created).collect();
-    status.message = at_work_in_words(&at_work);
+    status.message = command::in_words(work, &at_work).unwrap_or_else(|| at_work_in_words(&at_work));
     let done = progress(seen, status.attempts, &at_work);
     status.progress = whole_percentage(&done);
     status.done = Some(done);
@@ -131,7 +132,15 @@ fn execute(seen: &Seen, status: &mut OperationStatus, work: &Work, changes: &[Ta
 fn created(change: &TaskChange) -> Option<&NodeTask> {
     match change {
         TaskChange::Create(task) => Some(task),
+        TaskChange::Start { .. } | TaskChange::StopCommand { .. } => None,
         TaskChange::Stop { .. } | TaskChange::Remove { .. } | TaskChange::Lose { .. } => None,
+    }
+}
+
+fn attempt_of(change: &TaskChange) -> Option<i32> {
+    match change {
+        TaskChange::Start { attempt, .. } => Some(*attempt),
+        other => created(other).map(|task| task.spec.attempt),
     }
 }
 
@@ -236,6 +245,7 @@ fn complete(seen: &Seen, status: &mut OperationStatus, ended: Ended, decision: &
 
 fn in_words(ended: &Ended, datasets: &[Dataset]) -> String {
     let mut words = match ended.loaded {
+        _ if ended.words.is_some() => ended.words.clone().unwrap_or_default(),
         Some((files, bytes, nodes)) => {
             let s = |count: i64| if count == 1 { "" } else { "s" };
             let nodes = i64::try_from(nodes).unwrap_or(i64::MAX);

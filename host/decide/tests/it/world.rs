@@ -63,6 +63,7 @@ impl World {
             work: operation.ask.work("default", &catalog),
             operation,
             made: Vec::new(),
+            pods: None,
             tasks: Vec::new(),
             nodes: vec![node("local")],
             awaited: false,
@@ -126,6 +127,9 @@ impl World {
                     task.metadata.uid = task.metadata.name.clone();
                     self.seen.tasks.push(task);
                 }
+            }
+            TaskChange::Start { .. } | TaskChange::StopCommand { .. } => {
+                panic!("no step here is a container")
             }
             TaskChange::Stop { name, .. } => self.task(&name).spec.cancelled = true,
             TaskChange::Remove { name, .. } => {

@@ -44,6 +44,7 @@ pub(crate) async fn perform(
             Action::Publish => run::publish(agent, task, reporter).await,
             Action::Run => run::whole(agent, task, reporter, deadline).await,
             Action::Clean => clean::clean(agent, task).await,
+            Action::Command => Err(Failure::internal("a Job or workload is no task of an agent".to_owned())),
         }
     };
     // What is dropped half done leaves staging behind, which the next run sweeps; its runner dies.
