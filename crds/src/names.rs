@@ -11,20 +11,16 @@ pub const LABEL_OPERATION_UID: &str = "millrace.dev/operation-uid";
 pub const LABEL_ACTION: &str = "millrace.dev/action";
 /// Label on a Job or workload of an operation: which try it is, from 1.
 pub const LABEL_ATTEMPT: &str = "millrace.dev/attempt";
-/// Label on pods that the controller follows: `operation` or `held`.
+/// Label on pods that the controller follows.
 pub const LABEL_WATCH: &str = "millrace.dev/watch";
 /// Value of [`LABEL_WATCH`] on the pods of an operation's Job.
 pub const WATCH_OPERATION: &str = "operation";
-/// Value of [`LABEL_WATCH`] on held pods; stays after their release.
-pub const WATCH_HELD: &str = "held";
 /// Label on a pod: what it waits for, such as `DataProcessing.data`.
 pub const LABEL_NEEDS: &str = "millrace.dev/needs";
 /// Label on a Dataset's volume and claim: the Dataset's name.
 pub const LABEL_DATASET: &str = "millrace.dev/dataset";
 /// Label on a Dataset's volume and claim: the Dataset's UID.
 pub const LABEL_DATASET_UID: &str = "millrace.dev/dataset-uid";
-/// Label on a pod: `"false"` keeps it from ever being held.
-pub const LABEL_HOLD: &str = "millrace.dev/hold";
 /// Annotation on a Job of an operation that the controller stopped.
 pub const ANNOTATION_STOPPED: &str = "millrace.dev/stopped";
 /// Annotation on an operation: do not reuse what an earlier run published.

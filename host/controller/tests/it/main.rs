@@ -4,6 +4,7 @@
 mod agent;
 mod chain;
 mod claims;
+mod containers;
 mod ending;
 mod failures;
 mod lease;
