@@ -123,7 +123,7 @@ fn phase_in_words(object: &Value) -> String {
     }
     let conditions = object.pointer("/status/conditions").and_then(Value::as_array);
     let holds = |one: &&Value| one.get("status").and_then(Value::as_str) == Some("True");
-    let latest = conditions.into_iter().flatten().filter(holds).next_back();
+    let latest = conditions.into_iter().flatten().rfind(holds);
     let active = object.pointer("/status/active").and_then(Value::as_i64).unwrap_or(0) > 0;
     match latest.and_then(|one| one.get("type")?.as_str()) {
         Some(kind) => kind.to_owned(),

@@ -83,8 +83,8 @@ async fn a_container_is_a_job_that_mounts_the_datasets_and_its_end_is_the_steps(
     assert_eq!(container.volume_mounts.as_ref().unwrap()[0].mount_path, "/digits");
     assert_eq!(container.resources.as_ref().unwrap().limits.as_ref().unwrap()["nvidia.com/gpu"].0, "1");
     assert_eq!(made.labels()[names::LABEL_OPERATION], "DataProcessing.data");
-    let status = world.processing("data", |status| status.phase == Phase::Executing).await;
-    assert_eq!(status.message, format!("Job {}", made.name_any()));
+    let at_work = format!("Job {}", made.name_any());
+    world.processing("data", |status| status.phase == Phase::Executing && status.message == at_work).await;
     tell(&world, &made, ended("Complete")).await;
     let status = world.processing("data", |status| status.phase.is_finished()).await;
     assert_eq!((status.phase, status.attempts), (Phase::Complete, 1), "{status:?}");
